@@ -1,0 +1,91 @@
+"""The seam between the harness and whatever carries its bytes.
+
+A `Transport` moves bytes and knows nothing of frames; a `Backend` produces a running device and
+its transport. Concrete back ends are loaded by name, so that the harness runs without the ones
+whose packages are not installed. Swap the transport, never the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from hil.board import Board
+from hil.errors import InputError
+
+#: Name → module and class. `auto` is resolved by `choose`.
+BACKENDS = {
+    "hardware": ("hil.backend.hardware", "HardwareBackend"),
+    "embedded": ("hil.backend.embedded", "EmbeddedBackend"),
+    "host": ("hil.backend.host", "HostBackend"),
+}
+
+
+class Transport(Protocol):
+    """A byte stream to a device."""
+
+    def read(self, timeout: float) -> bytes:
+        """Return the bytes that are there, after at most `timeout` seconds' wait for the first.
+
+        Returns b"" when none came. Raises LinkError when the other end is gone.
+        """
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`. Raises LinkError when the other end is gone."""
+
+    def close(self) -> None:
+        """Release the stream; harmless when repeated."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What an emulator counted since its start. Never a board's time.
+
+    instructions: exact number executed; cycles_estimate: by the emulator's cycle model.
+    """
+
+    instructions: int
+    cycles_estimate: int
+
+
+class Backend(Protocol):
+    """A device under test: started by `open`, ended by `close`."""
+
+    name: str
+    #: What the report says about it, e.g. "embedded emulator (unicorn 2.1.4)".
+    description: str
+    #: True where time means nothing: counts are stated instead.
+    emulated: bool
+
+    def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
+        """Start or find the device and return its transport.
+
+        `elf` is the image to boot (emulators) and is ignored by hardware, which has been flashed.
+        """
+
+    def counters(self) -> Counters | None:
+        """Return the emulator's counters, or None on hardware and the host port."""
+
+    def crash_report(self) -> str | None:
+        """Return what is known of a crash since `open` (file and line where known), or None."""
+
+    def close(self) -> None:
+        """End what `open` started; harmless when repeated."""
+
+
+def choose(name: str, port: str | None) -> str:
+    """Resolve `auto`: a board given by `port`, else the embedded emulator."""
+    if name != "auto":
+        return name
+    return "hardware" if port else "embedded"
+
+
+def load(name: str) -> Backend:
+    """Return a new back end by name. Raises InputError for an unknown name."""
+    if name not in BACKENDS:
+        raise InputError(f"no back end {name!r}: choose one of auto, {', '.join(BACKENDS)}")
+    module, cls = BACKENDS[name]
+    backend: Backend = getattr(import_module(module), cls)()
+    return backend

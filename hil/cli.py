@@ -1,0 +1,64 @@
+"""The `tinyhil` command: finds the subcommand's module and loads only that one.
+
+Exit codes: 0 done and within limits, 1 a finding above the limits, 2 wrong use, input or tools,
+3 device or link. Errors are one line on standard error; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from hil import __version__
+from hil.errors import TinyhilError
+
+#: Name → (module, what it does). pipeline's are loaded by name: the harness never imports them.
+COMMANDS = {
+    "doctor": ("hil.commands.doctor", "say what is missing on this machine and how to mend it"),
+    "boards": ("hil.commands.boards", "list the boards, and the ports that may be one"),
+    "train": ("pipeline.commands.train", "train, prune and quantize a model on recorded motion"),
+    "import": ("pipeline.commands.import_model", "make a model folder of your own .tflite"),
+    "emit": ("pipeline.commands.emit", "write a model as C"),
+    "flash": ("hil.commands.flash", "build the firmware with a model and upload it"),
+    "run": ("hil.commands.run", "stream vectors to a board, compare, and say where accuracy goes"),
+    "report": ("hil.commands.report", "render run records as one HTML file"),
+    "emulate": ("hil.commands.emulate", "run a board's firmware on a serial port of its own"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        args = _parse(arguments)
+        return int(args.execute(args))
+    except TinyhilError as error:
+        print(f"tinyhil: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("tinyhil: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`tinyhil … | head`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="tinyhil", description="Where a TinyML model loses its accuracy, and why."
+    )
+    parser.add_argument("--version", action="version", version=f"tinyhil {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module_name, summary) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name != chosen:
+            continue
+        module = import_module(module_name)
+        sub.add_argument("--json", action="store_true", help="print JSON instead of text")
+        module.add_arguments(sub)
+        sub.set_defaults(execute=module.execute)
+    return parser.parse_args(arguments)

@@ -1,0 +1,213 @@
+"""The run record: everything a run measured, nothing rendered. JSON, versioned.
+
+`hil/run.py` writes it, `hil/diagnose.py` and `hil/report` are pure functions of it.
+Arrays over windows are in the order of the vectors. Scores are rounded to six digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from hil.errors import InputError
+from hil.strict_json import from_json, read_json, write_json
+
+FORMAT: Final = "tinyhil-run"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What ran, so that the run can be repeated."""
+
+    board: str
+    board_title: str
+    backend: str
+    backend_description: str
+    emulated: bool
+    model_name: str
+    model_arch: str
+    model_hash: str
+    firmware_version: str
+    firmware_hash: str
+    elf_sha256: str | None
+    protocol: int
+    arithmetic: str
+    clock_hz: int
+    device_id: str
+    vectors_source: str
+    vectors_sha256: str
+    vectors_bandwidth_hz: float | None
+    raw_unit: str
+    command: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model on one runtime over all windows: a stage of the chain or a side branch.
+
+    name: "float", "pruned", "int8", "qat", "int8-litert-ref", "int8-litert", "int8-xnnpack",
+    "device", "device-raw". `predicted[i]` is -1 where window i was not measured (an incomplete
+    run); `scores[i][k]` is the probability given to class k (empty where not measured).
+    `after` is the column that this one is compared with (its step), None for the first.
+    """
+
+    name: str
+    runtime: str
+    kind: Literal["float", "int8", "device"]
+    side_branch: bool
+    after: str | None
+    predicted: tuple[int, ...]
+    scores: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class LayerQuantization:
+    """Quantization error of one layer over all windows: dequantized int8 against float.
+
+    Metrics by the names that ST's and TensorFlow's tools use: sqnr_db (signal to quantization
+    noise), cosine, l2r (‖ref − pred‖ / ‖pred‖), nse (1 − MSE / std(ref, ddof=1)²),
+    rmse_over_scale, max_error_lsb (largest error in steps of the output's scale),
+    saturated_share (codes at a rail that is not the zero point), used_range (share of the 256
+    codes between the smallest and the largest seen). None where a metric is not defined.
+    """
+
+    name: str
+    op: str
+    scale: float
+    zero_point: int
+    sqnr_db: float | None
+    cosine: float | None
+    l2r: float | None
+    nse: float | None
+    rmse_over_scale: float
+    max_error_lsb: float
+    saturated_share: float
+    used_range: float
+
+
+@dataclass(frozen=True)
+class LayerDevice:
+    """One layer on the device, against the int8 definition on the same input, and its cost.
+
+    compared/differing count windows; first_difference is the first window that differs.
+    max_difference_lsb: over the windows whose tensor was read back, None where none was.
+    alone_differs: whether the layer run alone on the definition's inputs differs as well (then
+    it is a cause, not a consequence); None where not tried.
+    instructions: exact, from an emulator. cycles: DWT on hardware. cycles_estimate: an
+    emulator's model, never a board's time. Each None where it does not apply.
+    """
+
+    index: int
+    name: str
+    op: str
+    shape: tuple[int, ...]
+    size: int
+    compared: int
+    differing: int
+    first_difference: int | None
+    max_difference_lsb: int | None
+    alone_differs: bool | None
+    instructions: int | None
+    cycles: int | None
+    cycles_estimate: int | None
+
+
+@dataclass(frozen=True)
+class ByteComparison:
+    """Two columns that must agree to the byte, or two int8 inputs.
+
+    what: "output" or "input". differing: windows whose bytes differ, in order.
+    """
+
+    expected: str
+    actual: str
+    what: str
+    compared: int
+    differing: tuple[int, ...]
+    max_difference_lsb: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes used against the board's budget. stack_peak is measured, the rest is linked."""
+
+    flash_used: int
+    flash_size: int
+    ram_static: int
+    ram_size: int
+    arena: int
+    stack_size: int
+    stack_peak: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """The line, as both ends saw it."""
+
+    frames: int
+    retransmissions: int
+    bad_frames_device: int
+    bad_frames_host: int
+    overruns: int
+    line_errors: int
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is known of each window; see hil/vectors.py. label -1: unknown."""
+
+    classes: tuple[str, ...]
+    label: tuple[int, ...]
+    subject: tuple[str, ...]
+    recording: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CompressionRow:
+    """Copied from the model's manifest: see hil/model_folder.py."""
+
+    variant: str
+    file_bytes: int
+    gzip_bytes: int
+    accuracy: float | None
+    sparsity: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole run. incomplete: None, or why it ended early (what was measured is kept)."""
+
+    format: str
+    version: int
+    incomplete: str | None
+    identity: Identity
+    windows: Windows
+    max_drop: float
+    columns: tuple[Column, ...]
+    quantization: tuple[LayerQuantization, ...]
+    device_layers: tuple[LayerDevice, ...]
+    comparisons: tuple[ByteComparison, ...]
+    compression: tuple[CompressionRow, ...]
+    memory: Memory | None
+    link: Link | None
+    instructions_per_inference: int | None
+    cycles_per_inference: int | None
+    cycles_estimate_per_inference: int | None
+    fault: str | None
+    notes: tuple[str, ...]
+
+
+def save_run(path: Path, run: Run) -> None:
+    """Write a run record, whole or not at all."""
+    write_json(path, run)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run record. Raises InputError naming the file, the place in it and the reason."""
+    raw = read_json(path)
+    if not isinstance(raw, dict) or (raw.get("format"), raw.get("version")) != (FORMAT, VERSION):
+        raise InputError(f"{path}: not a {FORMAT} record of version {VERSION}")
+    return from_json(Run, raw, path.name)

@@ -1,0 +1,1 @@
+"""Renders a run record into one self-contained HTML file; measures nothing."""

@@ -1,0 +1,1 @@
+"""The serial protocol: one schema, a frame codec and a session, all free of input and output."""

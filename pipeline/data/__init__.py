@@ -1,0 +1,1 @@
+"""Recorded motion data: loaders, windows, and the split by subject."""

@@ -1,0 +1,1 @@
+"""From the IR to C11 that needs nothing but a compiler."""

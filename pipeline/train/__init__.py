@@ -1,0 +1,1 @@
+"""Architectures, training, pruning, quantization: the only importer of tensorflow."""
