@@ -1,0 +1,57 @@
+# Two commands do all their own set-up: `make demo` runs the main job, `make test` the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
+export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check generate lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# The stamp is remade when the lock or the project's metadata changes.
+$(BIN)/.installed: requirements/all.txt pyproject.toml
+	@PYTHON=$(PYTHON) .ci/system-packages demo
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --progress-bar on --require-hashes -r requirements/all.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+setup: $(BIN)/.installed ## make .venv with everything the project needs
+	@PYTHON=$(PYTHON) .ci/system-packages demo
+
+demo: setup ## train, emit, build, run on both boards, report
+	$(BIN)/tinyhil demo --out $(DEMO)
+
+check: setup ## lint, types, formats, generated files: what CI checks before the tests
+	@PYTHON=$(PYTHON) .ci/system-packages test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	clang-format --dry-run --Werror $$(git ls-files 'firmware/*.[ch]' 'hil/*.c' 'tests/*.[ch]' | grep -v '^firmware/lib/model/')
+	$(BIN)/python -m hil.wire.emit --check
+
+test: check ## run everything that CI runs
+	$(BIN)/pytest -n 2 --dist loadgroup tests
+	$(BIN)/pio test -e native
+	$(BIN)/pytest hil/ --board nano33
+	$(BIN)/pytest hil/ --board sensortile
+
+generate: setup ## write the generated files anew
+	$(BIN)/python -m hil.wire.emit
+
+bench: setup ## measure speed and size; each figure is a ratio to a named baseline
+	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
+
+LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.10 \
+    --constraint requirements/constraints.in --custom-compile-command "make lock" pyproject.toml
+
+lock: setup ## resolve requirements/*.txt anew
+	$(BIN)/pip install -q uv
+	$(LOCK) --upgrade --extra emulator --extra firmware -o requirements/harness.txt
+	$(LOCK) --upgrade --extra emulator --extra firmware --extra train --extra dev -o requirements/all.txt
+
+clean: ## remove what was built (not .venv)
+	rm -rf build .pio .mypy_cache .ruff_cache .pytest_cache .hypothesis
