@@ -7,6 +7,7 @@ Arrays over windows are in the order of the vectors. Scores are rounded to six d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Final, Literal
 
@@ -210,4 +211,24 @@ def load_run(path: Path) -> Run:
     raw = read_json(path)
     if not isinstance(raw, dict) or (raw.get("format"), raw.get("version")) != (FORMAT, VERSION):
         raise InputError(f"{path}: not a {FORMAT} record of version {VERSION}")
-    return from_json(Run, raw, path.name)
+    run = from_json(Run, raw, path.name)
+    _check_lengths(path, run)
+    return run
+
+
+def _check_lengths(path: Path, run: Run) -> None:
+    """Refuse arrays over windows that do not fit one another, and classes that are none."""
+    count, classes = len(run.windows.label), len(run.windows.classes)
+    if not len(run.windows.subject) == len(run.windows.recording) == count:
+        raise InputError(f"{path}: windows: label, subject and recording differ in length")
+    if not all(-1 <= label < classes for label in run.windows.label):
+        raise InputError(f"{path}: windows.label: outside -1…{classes - 1}")
+    for i, column in enumerate(run.columns):
+        where = f"{path}: columns[{i}]"
+        if not len(column.predicted) == len(column.scores) == count:
+            raise InputError(f"{where}: not one prediction and score for each of {count} windows")
+        if not all(-1 <= p < classes for p in column.predicted):
+            raise InputError(f"{where}.predicted: outside -1…{classes - 1}")
+        for p, scores in zip(column.predicted, column.scores, strict=True):
+            if len(scores) != (0 if p < 0 else classes) or not all(map(isfinite, scores)):
+                raise InputError(f"{where}.scores: not {classes} finite numbers a measured window")

@@ -1,0 +1,74 @@
+"""From a run record to findings: every rule is asked, the gravest come first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hil.drift import chain
+from hil.findings import Finding
+from hil.record import Run
+from hil.rules.accuracy import step_losses, total_loss, unlabelled, weak_model
+from hil.rules.exactness import (
+    comparison,
+    device_differs,
+    preprocessing_differs,
+    runtimes_disagree,
+)
+from hil.rules.predominance import predominance, predominance_unlabelled
+from hil.rules.session import fault, incomplete, link_trouble, memory
+from hil.rules.wording import fine, plural
+
+#: In the order in which one would mend things: a broken line or a crash explains much of the rest.
+RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
+    incomplete,
+    fault,
+    link_trouble,
+    memory,
+    device_differs,
+    preprocessing_differs,
+    step_losses,
+    total_loss,
+    predominance,
+    predominance_unlabelled,
+    weak_model,
+    unlabelled,
+    runtimes_disagree,
+)
+
+_ORDER: Final = {"problem": 0, "note": 2, "ok": 3}
+
+
+def diagnose(run: Run) -> list[Finding]:
+    """Return the findings of a run, problems first; at least one ("nothing is wrong")."""
+    findings = [f for rule in RULES for f in rule(run)]
+    if not any(f.severity == "problem" for f in findings):
+        findings.insert(0, _nothing_wrong(run))
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> int:
+    return 1 if finding.cause == "nothing-wrong" else _ORDER[finding.severity]
+
+
+def _nothing_wrong(run: Run) -> Finding:
+    """No rule found a problem; says what was looked at, for absence is only worth that much."""
+    evidence = []
+    output = comparison(run, "device", "output")
+    if output is not None:
+        evidence.append(f"the device's outputs equal the int8 model's in {output.compared} windows")
+    if run.device_layers:
+        windows = min(layer.compared for layer in run.device_layers)
+        layers = plural(len(run.device_layers), "layer")
+        evidence.append(f"{layers} agree by CRC-32 in {plural(windows, 'window')}")
+    inputs = comparison(run, "device-raw", "input")
+    if inputs is not None:
+        evidence.append(f"preprocessing on the device agrees in {inputs.compared} windows")
+    steps = " → ".join(c.name for c in chain(run))
+    headline = f"Nothing is wrong along {steps}" if steps else "Nothing was found wrong"
+    return fine("chain", "nothing-wrong", headline, evidence=evidence)
+
+
+def failed(findings: Sequence[Finding]) -> bool:
+    """Return whether a finding is above the limits (exit code 1)."""
+    return any(f.above_limit for f in findings)

@@ -1,0 +1,53 @@
+"""A run record that was read back is the one written; one that does not fit itself is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from records import good_run
+
+from hil.errors import InputError
+from hil.record import load_run, save_run
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    run = good_run(12)
+    save_run(tmp_path / "run.json", run)
+    assert load_run(tmp_path / "run.json") == run
+
+
+def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
+    path = tmp_path / "run.json"
+    save_run(path, good_run(12))
+    data = json.loads(path.read_text())
+    inner = data
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (["version"], 2, "version 1"),
+        (["windows", "label"], [0] * 11, "differ in length"),
+        (["windows", "label", 3], 3, "outside"),
+        (["columns", 0, "predicted"], [0], "not one prediction"),
+        (["columns", 2, "predicted", 4], 99, r"columns\[2\].predicted"),
+        (["columns", 1, "scores", 0], [0.5], r"columns\[1\].scores"),
+        (["columns", 1, "scores", 0], [], r"columns\[1\].scores"),
+        (["columns", 1, "scores", 0, 0], 1e999, "Infinity|finite"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused_in_one_line(
+    tmp_path: Path, place: list[Any], value: Any, words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        load_run(changed(tmp_path, place, value))
+    assert "\n" not in str(caught.value)
+    assert "run.json" in str(caught.value)
