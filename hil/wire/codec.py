@@ -30,7 +30,8 @@ class Layout:
         flat: list[Any] = []
         for value, count in zip(values, self._arrays, strict=True):
             flat.extend(value if count else (value,))
-        return self._struct.pack(*flat) + (tail.encode() if self._tail == "str" else tail)
+        end: bytes = tail.encode() if self._tail == "str" else tail
+        return self._struct.pack(*flat) + end
 
     def unpack(self, body: bytes) -> list[Any]:
         """Return the fields' values. Raises ValueError when the length cannot be right."""
