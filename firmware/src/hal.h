@@ -52,6 +52,9 @@ void hal_memory(struct hal_memory *memory);
 void hal_link(struct hal_link *link);
 void hal_fault(struct hal_fault *fault);
 
+/* The RAM that nothing else uses, aligned to 8 bytes; `*size` of it. Fixed for a given image. */
+uint8_t *hal_spare_ram(size_t *size);
+
 _Noreturn void hal_reset(void);
 
 #endif

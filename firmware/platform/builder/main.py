@@ -1,0 +1,153 @@
+"""Builds one environment: a board's image with the cross compiler, or `native` with the host's."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+
+env = DefaultEnvironment()
+sys.path.insert(0, env.subst("$PROJECT_DIR"))
+
+from hil.board import load_board  # noqa: E402
+from hil.errors import TinyhilError  # noqa: E402
+from hil.firmware_recipe import (  # noqa: E402
+    C_FLAGS,
+    CPU_FLAGS,
+    LIBRARIES,
+    LIBRARY_DIR,
+    REFERENCE_MODEL_DIR,
+    SANITIZER_FLAGS,
+    SOURCE_DIR,
+    build_info,
+    chip_dirs,
+    chosen_baud,
+    chosen_model,
+    memory_script,
+    write_if_changed,
+)
+
+BUILD_DIR = Path(env.subst("$BUILD_DIR"))
+GENERATED_DIR = BUILD_DIR / "generated"
+
+
+def refuse(error):
+    """End the build with one line."""
+    sys.stderr.write(f"Error: {error}\n")
+    env.Exit(2)
+
+
+def model_dir():
+    """Return the folder of the model's C: the committed one, or emitted from TINYHIL_MODEL."""
+    model = chosen_model()
+    if model is None:
+        return REFERENCE_MODEL_DIR
+    out = BUILD_DIR / "model"
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        import_module("pipeline.emit_c").emit(model, "model", out, kernels=False)
+    except ImportError as error:
+        refuse(f"{error}; TINYHIL_MODEL needs tinyhil's own Python environment: pip install -e .")
+    return out
+
+
+def add_libraries(model):
+    """Compile firmware/lib and the model as libraries of the program."""
+    folders = {name: LIBRARY_DIR / name for name in LIBRARIES} | {"model": model}
+    env.Append(CPPPATH=[str(GENERATED_DIR), *map(str, folders.values()), str(SOURCE_DIR)])
+    for name, folder in folders.items():
+        env.Prepend(LIBS=[env.BuildLibrary(str(BUILD_DIR / "lib" / name), str(folder), ["+<*.c>"])])
+
+
+def set_up_board(board):
+    """Prepare the environment for a board's image."""
+    write_if_changed(GENERATED_DIR / "build_info.h", build_info(board, chosen_baud(board)))
+    write_if_changed(GENERATED_DIR / "memory.ld", memory_script(board))
+    for tool, program in (("CC", "gcc"), ("AS", "as"), ("AR", "gcc-ar"), ("RANLIB", "gcc-ranlib")):
+        env[tool] = f"arm-none-eabi-{program}"
+    env.Replace(
+        LINK="$CC",
+        OBJCOPY="arm-none-eabi-objcopy",
+        SIZETOOL="arm-none-eabi-size",
+        PROGNAME="firmware",
+        PROGSUFFIX=".elf",
+        SRC_FILTER=["+<*.c>", *(f"+<port/{name}/>" for name in chip_dirs(board))],
+    )
+    env.Append(
+        CCFLAGS=[*CPU_FLAGS, *C_FLAGS],
+        CPPPATH=[str(SOURCE_DIR / "port" / name) for name in chip_dirs(board)],
+        LIBPATH=[str(GENERATED_DIR)],
+        LINKFLAGS=[
+            *CPU_FLAGS,
+            "-nostartfiles",
+            "-Wl,--gc-sections",
+            "-Wl,--fatal-warnings",
+            "-Wl,-Map=" + str(BUILD_DIR / "firmware.map"),
+        ],
+    )
+
+
+def set_up_native():
+    """Prepare the environment for a program that runs here, with sanitizers."""
+    board = load_board("nano33")
+    write_if_changed(GENERATED_DIR / "build_info.h", build_info(board, board.facts.baud))
+    env.Replace(CC="cc", LINK="cc", PROGNAME="program", SRC_FILTER=["+<*.c>", "+<port/host/>"])
+    env.Append(CCFLAGS=[*C_FLAGS, *SANITIZER_FLAGS], LINKFLAGS=list(SANITIZER_FLAGS))
+
+
+def upload_action():
+    """Return the SCons action that puts the image onto the board."""
+    protocol = env.subst("$UPLOAD_PROTOCOL")
+    address = env.BoardConfig().get("upload.offset_address")
+    commands = {
+        "sam-ba": '"$PYTHONEXE" -m hil.upload $UPLOAD_PORT_OPTION "$BUILD_DIR/firmware.bin"',
+        "stlink": "openocd -f interface/stlink.cfg -f target/"
+        + env.BoardConfig().get("debug.openocd_target")
+        + ' -c "program {$BUILD_DIR/firmware.elf} verify reset exit"',
+        "stflash": f'st-flash --reset write "$BUILD_DIR/firmware.bin" {address}',
+        "dfu": f'dfu-util -d 0483:df11 -a 0 -s {address}:leave -D "$BUILD_DIR/firmware.bin"',
+    }
+    if protocol not in env.BoardConfig().get("upload.protocols"):
+        choices = ", ".join(env.BoardConfig().get("upload.protocols"))
+        refuse(f"upload_protocol = {protocol}: choose one of {choices}")
+    port = env.subst("$UPLOAD_PORT")
+    env.Replace(UPLOAD_PORT_OPTION=f'--port "{port}"' if port else "")
+    return commands[protocol]
+
+
+def add_board_targets(program):
+    """Add the .bin, and the targets `size` and `upload`."""
+    image = env.Command(
+        "$BUILD_DIR/firmware.bin",
+        program,
+        env.VerboseAction("$OBJCOPY -O binary $SOURCE $TARGET", "Building $TARGET"),
+    )
+    size = env.Alias("size", program, env.VerboseAction("$SIZETOOL -A -d $SOURCE", "Sizes"))
+    env.AddPlatformTarget(
+        "upload", image, [env.VerboseAction(upload_action(), "Uploading $SOURCE")], "Upload"
+    )
+    AlwaysBuild(size)
+    Default([program, image])
+
+
+def build():
+    """Build what PlatformIO was asked for."""
+    board = load_board(env.subst("$BOARD")) if "BOARD" in env else None
+    if board:
+        set_up_board(board)
+    else:
+        set_up_native()
+    add_libraries(model_dir())
+    program = env.BuildProgram()
+    if board:
+        add_board_targets(program)
+    else:
+        Default(program)
+
+
+try:
+    build()
+except TinyhilError as error:
+    refuse(error)

@@ -1,0 +1,16 @@
+#include "vectors.h"
+
+#include "stm32l476.h"
+
+#define INTERRUPTS 82U /* RM0351 table 57 */
+#define UART5_VECTOR (SYSTEM_VECTORS + UART5_INTERRUPT)
+
+/* clang-format off */
+__attribute__((section(".vectors"), used))
+const union vector_entry vectors[SYSTEM_VECTORS + INTERRUPTS] = {
+    VECTORS_BEFORE_INTERRUPTS,
+    [SYSTEM_VECTORS ... UART5_VECTOR - 1U] = {.handler = fault_entry},
+    [UART5_VECTOR] = {.handler = uart_interrupt},
+    [UART5_VECTOR + 1U ... SYSTEM_VECTORS + INTERRUPTS - 1U] = {.handler = fault_entry},
+};
+/* clang-format on */

@@ -1,0 +1,161 @@
+"""Builds a board's firmware with PlatformIO, and says where the image is and how large.
+
+The image carries `source_hash()`, so a device can be told from one with other firmware. Builds of
+one checkout take turns (a file lock), so that parallel test processes do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from hil.board import PROJECT_DIR, Board
+from hil.errors import InputError, ToolError, clean
+from hil.firmware_recipe import (
+    BAUD_VARIABLE,
+    MODEL_VARIABLE,
+    WORKSPACE_DIR,
+    build_dir,
+    source_hash,
+)
+
+__all__ = ["ImageSize", "build", "elf_path", "image_size", "run_platformio", "source_hash"]
+
+#: PlatformIO's first action is otherwise a look at its servers: 24 s where there is no network.
+QUIET_PLATFORMIO: Final = {
+    "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
+    "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
+    "PLATFORMIO_NO_ANSI": "true",
+}
+
+#: A build takes seconds; the registry's compiler, where it must be fetched, some minutes.
+TIMEOUT_S: Final = 1800
+
+_OVERFLOW = re.compile(r"region [`'](FLASH|RAM)' overflowed by (\d+) bytes?")
+_REGION = {"FLASH": "flash (its code and weights)", "RAM": "RAM (its arena)"}
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """What an image takes, in bytes, as MEMORY reports it.
+
+    flash_used: code, constants and the initial values of variables; ram_static: variables, the
+    model's arena included; stack_size: reserved for the stack.
+    """
+
+    flash_used: int
+    ram_static: int
+    stack_size: int
+
+
+def elf_path(board: Board, model: Path | None, baud: int | None = None) -> Path:
+    """Return where `build` with the same arguments puts the image."""
+    return build_dir(model, baud) / board.name / "firmware.elf"
+
+
+def build(board: Board, model: Path | None, baud: int | None = None) -> Path:
+    """Build a board's firmware and return its ELF file.
+
+    `model`: a model folder, None for the committed one. `baud`: in bits per second, None for the
+    board's own. Raises ToolError, in one line: no PlatformIO, no compiler, an error in the code, or
+    by how much the model is too large for the board and in which memory.
+    """
+    path = elf_path(board, model, baud)
+    result = run_platformio(["run", "-e", board.name], model, baud)
+    if result.returncode != 0:
+        raise ToolError(_failure(board, model, result.stdout))
+    return path
+
+
+def run_platformio(
+    arguments: Sequence[str], model: Path | None = None, baud: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `pio` in the project; return its exit code and its output, both streams together."""
+    if importlib.util.find_spec("platformio") is None:
+        raise ToolError("PlatformIO is not installed: pip install 'tinyhil[firmware]'")
+    command = [sys.executable, "-m", "platformio", *arguments]
+    with _turn():
+        return subprocess.run(
+            command,
+            cwd=PROJECT_DIR,
+            env=_environment(model, baud),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+
+def _environment(model: Path | None, baud: int | None) -> dict[str, str]:
+    variables = {**os.environ, **QUIET_PLATFORMIO}
+    for name in (MODEL_VARIABLE, BAUD_VARIABLE):
+        variables.pop(name, None)
+    if model is not None:
+        variables[MODEL_VARIABLE] = str(model.resolve())
+    if baud is not None:
+        variables[BAUD_VARIABLE] = str(baud)
+    return variables
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    WORKSPACE_DIR.mkdir(exist_ok=True)
+    with (WORKSPACE_DIR / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _failure(board: Board, model: Path | None, output: str) -> str:
+    overflows = dict(_OVERFLOW.findall(output))
+    if overflows:
+        name = clean(model.name if model else "(the committed one)", 60)
+        needs = " and ".join(f"{n} bytes of {_REGION[r]}" for r, n in sorted(overflows.items()))
+        return f"model {name} needs {needs} more than {board.name} has; use a smaller model"
+    return f"{board.name}: the firmware was not built: {clean(_reason(output), 300)}"
+
+
+def _reason(output: str) -> str:
+    """Return the line of a failed build that says why."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for mark in ("Error:", "error:", "Exception:", "undefined reference", "***"):
+        for line in lines:
+            if mark in line:
+                return line
+    return lines[-1] if lines else "PlatformIO said nothing"
+
+
+def image_size(elf: Path) -> ImageSize:
+    """Return what an image takes. Raises InputError when `elf` is not one of this firmware's."""
+    try:
+        with elf.open("rb") as file:
+            symbols = ELFFile(file).get_section_by_name(".symtab")
+            return ImageSize(
+                flash_used=_span(symbols, "_image"),
+                ram_static=_span(symbols, "_data") + _span(symbols, "_bss"),
+                stack_size=_span(symbols, "_stack", "_bottom", "_top"),
+            )
+    except OSError as error:
+        raise InputError(f"{elf}: {error.strerror}") from None
+    except (ELFError, TypeError, AttributeError):
+        raise InputError(f"{elf}: not an image of this firmware") from None
+
+
+def _span(symbols: object, name: str, begin: str = "_start", end: str = "_end") -> int:
+    (low,) = symbols.get_symbol_by_name(name + begin)  # type: ignore[attr-defined]
+    (high,) = symbols.get_symbol_by_name(name + end)  # type: ignore[attr-defined]
+    return int(high["st_value"] - low["st_value"])
