@@ -1,0 +1,85 @@
+"""The few things the harness takes from `pipeline`, each loaded by name when it is needed.
+
+The harness never imports pipeline: it meets a model through its folder. But the preprocessing, the
+reader of .tflite files and the NumPy interpreter are defined there once, and are not restated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Tensor(Protocol):
+    """What is used of pipeline.ir.Tensor."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Any
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+
+    @property
+    def scale(self) -> np.float32:
+        """Real value of one step."""
+
+    @property
+    def zero_point(self) -> int:
+        """Code of the real value 0."""
+
+
+class Graph(Protocol):
+    """What is used of pipeline.ir.Graph."""
+
+    tensors: Sequence[Tensor]
+    ops: Sequence[Any]
+    inputs: Sequence[int]
+    outputs: Sequence[int]
+
+    def activations(self, op: Any) -> Sequence[Tensor]:
+        """Return an operator's inputs that are neither constants nor state."""
+
+
+class Preprocessing(Protocol):
+    """pipeline.preprocess.Preprocessing."""
+
+    def normalise(self, raw: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Return the float model's input."""
+
+    def quantize(
+        self, raw: NDArray[np.int16], input_scale: float, input_zero_point: int
+    ) -> NDArray[np.int8]:
+        """Return the int8 model's input."""
+
+
+def read_float_model(path: Path) -> Graph:
+    """Read a .tflite, checking every offset. Raises InputError.
+
+    The light check for models that only run on the host: LiteRT knows their operators itself.
+    """
+    graph: Graph = import_module("pipeline.tflite").read_tflite(path)
+    return graph
+
+
+def read_int8_model(path: Path) -> Graph:
+    """Read and verify an int8 .tflite: no native runtime opens one that was not. InputError."""
+    graph: Graph = import_module("pipeline.tflite").read_tflite(path)
+    import_module("pipeline.verify").verify(graph)
+    return graph
+
+
+def preprocessing(mean: Sequence[float], std: Sequence[float]) -> Preprocessing:
+    """Return the one definition of the preprocessing with these constants (counts per channel)."""
+    made: Preprocessing = import_module("pipeline.preprocess").Preprocessing(
+        tuple(mean), tuple(std)
+    )
+    return made
