@@ -21,6 +21,7 @@ class Layout:
 
     def __init__(self, codes: str, tail: Literal["bytes", "str"] | None = None) -> None:
         self._struct = struct.Struct("<" + codes)
+        self.size = self._struct.size
         self._arrays = [int(c[:-1]) if c[:-1] and c[-1] != "s" else 0 for c in codes.split()]
         self._tail = tail
 
@@ -35,7 +36,7 @@ class Layout:
 
     def unpack(self, body: bytes) -> list[Any]:
         """Return the fields' values. Raises ValueError when the length cannot be right."""
-        size = self._struct.size
+        size = self.size
         if len(body) < size or (len(body) > size and self._tail is None):
             raise ValueError(
                 f"{len(body)} bytes, {'at least ' if self._tail else ''}{size} expected"

@@ -1,0 +1,128 @@
+"""A real board on a serial port, by pyserial; also its URLs (socket://, loop://, rfc2217://)."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import serial
+
+from hil.backend.base import Counters, Transport
+from hil.board import Board
+from hil.errors import InputError, LinkError, clean
+
+#: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
+#: would configure the port anew with every read.
+_SLICE: Final = 0.02
+_WRITE_TIMEOUT: Final = 5.0
+
+
+class SerialTransport:
+    """A serial port as a Transport, opened for this program alone."""
+
+    def __init__(self, port: str, baud: int) -> None:
+        self._port = port
+        try:
+            self._serial = serial.serial_for_url(
+                port,
+                baudrate=baud,
+                timeout=_SLICE,
+                write_timeout=_WRITE_TIMEOUT,
+                exclusive=True,
+            )
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise _open_error(port, error) from None
+
+    def read(self, timeout: float) -> bytes:
+        """See Transport.read."""
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                data: bytes = self._serial.read(max(1, self._serial.in_waiting))
+                if data or time.monotonic() >= deadline:
+                    return data
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise self._gone(error) from None
+
+    def write(self, data: bytes) -> None:
+        """See Transport.write."""
+        try:
+            self._serial.write(data)
+        except serial.SerialTimeoutException:
+            raise LinkError(
+                f"{self._port} takes no bytes: is the board's firmware running?"
+            ) from None
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise self._gone(error) from None
+
+    def close(self) -> None:
+        """See Transport.close."""
+        self._serial.close()
+
+    def _gone(self, error: Exception) -> LinkError:
+        return LinkError(
+            f"{self._port} has gone ({clean(str(error))}): look at the cable, then try again"
+        )
+
+
+class HardwareBackend:
+    """A board on `--port`. baud: set it to override the board's own."""
+
+    name = "hardware"
+    description = "board on a serial port"
+    emulated = False
+    baud: int | None = None
+
+    def __init__(self) -> None:
+        self._transport: SerialTransport | None = None
+
+    def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
+        """Open the port. `elf` is ignored: the board has been flashed."""
+        if not port:
+            raise InputError(f"which port is {board.name} on? Give --port; `tinyhil boards` lists")
+        baud = self.baud or board.facts.baud
+        self._transport = SerialTransport(port, baud)
+        self.description = f"{board.title} on {clean(port)} at {baud:,} baud"
+        return self._transport
+
+    def counters(self) -> Counters | None:
+        """Return None: a board does not count for us."""
+        return None
+
+    def crash_report(self) -> str | None:
+        """Return None: what is known of a crash is in LAST_FAULT."""
+        return None
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._transport:
+            self._transport.close()
+
+
+def _open_error(port: str, error: Exception) -> LinkError:
+    text = clean(str(error))
+    if "exclusively lock" in text or "busy" in text.lower():
+        return LinkError(f"{port} is in use by {_holders(port)}: close it there, then try again")
+    if isinstance(error, PermissionError) or "Permission denied" in text:
+        return LinkError(
+            f"{port}: permission denied; `sudo usermod -aG dialout $USER`, then log in again"
+        )
+    return LinkError(
+        f"{port} cannot be opened ({text}); `tinyhil boards` lists the ports there are"
+    )
+
+
+def _holders(port: str) -> str:
+    """Return the programs that have the port open, as far as this user may see them (Linux)."""
+    target = os.path.realpath(port)
+    names = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        process = link.parent.parent
+        try:
+            if process.name != str(os.getpid()) and os.readlink(link) == target:
+                names.add(f"{clean((process / 'comm').read_text().strip())} (pid {process.name})")
+        except OSError:
+            continue  # not ours to look at, or it has just ended
+    return ", ".join(sorted(names)) or "another program (`sudo fuser -v` on it tells which)"

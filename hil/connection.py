@@ -1,0 +1,151 @@
+"""Requests and replies over a transport, blocking: the only place that waits for a device."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from hil.backend.base import Transport
+from hil.errors import IdentityError, LinkError, RemoteError, clean
+from hil.wire.codec import Body
+from hil.wire.frame import Frame
+from hil.wire.messages import ErrorCode, ErrorReply, HelloReply, HelloRequest
+from hil.wire.schema import ERROR_TYPE, HOST_MAX_BODY, PROTOCOL_VERSION
+from hil.wire.session import LAST_SEQUENCE, Counters, Session
+
+#: A frame must at least carry a staged request.
+LEAST_BODY: Final = 64
+
+Clock = Callable[[], float]
+
+
+class Connection:
+    """A session on a transport.
+
+    timeout and patience as in Session, in seconds. Several streams may be under way at once, one
+    begun inside another: each gets its own replies.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        timeout: float = 0.5,
+        patience: float = 10.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self._patience = patience
+        self._clock = clock
+        self._session = Session()
+
+    @property
+    def counters(self) -> Counters:
+        """What this end saw since `hello`."""
+        return self._session.counters
+
+    @property
+    def max_body(self) -> int:
+        """Bytes of the largest body, either way."""
+        return self._session.max_body
+
+    def hello(self, deadline: float = 5.0) -> HelloReply:
+        """Begin anew, whatever the device is in the middle of; repeated for `deadline` seconds.
+
+        The device answers in order, so once this (randomly numbered) hello is answered no reply
+        to an earlier session can come any more.
+        """
+        first = 1 + secrets.randbelow(LAST_SEQUENCE)
+        self._session = Session(first, timeout=min(self._timeout, 0.3), patience=deadline)
+        request = HelloRequest(PROTOCOL_VERSION)
+        (reply,) = self.stream([request])
+        hello = _read_hello(reply)
+        following = (first + 1) % LAST_SEQUENCE + 1
+        self._session = Session(following, timeout=self._timeout, patience=self._patience)
+        self._session.credits = max(1, hello.credits)
+        self._session.max_body = min(hello.max_body, HOST_MAX_BODY)
+        return hello
+
+    def stream(self, requests: Iterable[Body]) -> Iterator[Frame]:
+        """Send requests, pipelined; yield each one's reply (or ERROR) in order.
+
+        Raises LinkError when the device is silent for too long or its transport has gone.
+        """
+        source = iter(requests)
+        queue: deque[int] = deque()
+        try:
+            while True:
+                self._fill(queue, source)
+                if not queue:
+                    return
+                while queue and (reply := self._session.take(queue[0])) is not None:
+                    queue.popleft()
+                    yield reply
+                    self._fill(queue, source)
+                if queue:
+                    self._step()
+        finally:
+            for sequence in queue:
+                self._session.cancel(sequence)
+
+    def call(self, request: Body) -> Frame:
+        """Send one request and return its reply; see `stream`."""
+        (reply,) = self.stream([request])
+        return reply
+
+    def _fill(self, queue: deque[int], source: Iterator[Body]) -> None:
+        # Twice the credits: when a reply comes, the next request is at hand and leaves before
+        # the caller has looked at the reply, so that the line never runs dry.
+        while len(queue) < 2 * self._session.credits:
+            request = next(source, None)
+            if request is None:
+                return
+            queue.append(self._session.submit(request.TYPE, request.encode()))
+
+    def _step(self) -> None:
+        """Send what may be sent, wait for bytes or for the next time-out, and take them in."""
+        session = self._session
+        self._write()
+        wake_at = session.wake_at()
+        wait = 0.0 if wake_at is None else max(0.0, wake_at - self._clock())
+        data = self._transport.read(wait)
+        if data:
+            session.receive(data, self._clock())
+        else:
+            session.expire(self._clock())
+        self._write()
+
+    def _write(self) -> None:
+        if out := self._session.send(self._clock()):
+            self._transport.write(out)
+
+
+def check(reply: Frame, what: str) -> bytes:
+    """Return the body of a reply. Raises RemoteError when it is an ERROR; `what` was asked."""
+    if reply.type != ERROR_TYPE:
+        return reply.body
+    error = ErrorReply.decode(reply.body)
+    known = {int(c): c.name for c in ErrorCode}
+    code = known.get(error.code, f"error {error.code}")
+    text = f"the device refused {what}: {code}, {clean(error.text)} ({error.detail})"
+    raise RemoteError(code, error.detail, text)
+
+
+def _read_hello(reply: Frame) -> HelloReply:
+    """Decode HELLO. Its first field is the version in every version: it is looked at first."""
+    body = check(reply, "HELLO")
+    version = int.from_bytes(body[:2], "little")
+    if len(body) >= 2 and version != PROTOCOL_VERSION:
+        side = "older" if version < PROTOCOL_VERSION else "newer"
+        raise IdentityError(
+            f"the device speaks protocol version {version}, this program {PROTOCOL_VERSION}: the "
+            f"firmware is {side}; `tinyhil flash --board BOARD --model MODEL_DIR` writes this one's"
+        )
+    hello = HelloReply.decode(body)
+    if hello.max_body < LEAST_BODY:
+        raise LinkError(f"HELLO: a largest body of {hello.max_body} bytes makes no sense")
+    return hello
