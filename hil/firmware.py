@@ -31,7 +31,15 @@ from hil.firmware_recipe import (
     source_hash,
 )
 
-__all__ = ["ImageSize", "build", "elf_path", "image_size", "run_platformio", "source_hash"]
+__all__ = [
+    "ImageSize",
+    "build",
+    "elf_path",
+    "image_size",
+    "run_platformio",
+    "source_hash",
+    "why_failed",
+]
 
 #: PlatformIO's first action is otherwise a look at its servers: 24 s where there is no network.
 QUIET_PLATFORMIO: Final = {
@@ -126,17 +134,17 @@ def _failure(board: Board, model: Path | None, output: str) -> str:
         name = clean(model.name if model else "(the committed one)", 60)
         needs = " and ".join(f"{n} bytes of {_REGION[r]}" for r, n in sorted(overflows.items()))
         return f"model {name} needs {needs} more than {board.name} has; use a smaller model"
-    return f"{board.name}: the firmware was not built: {clean(_reason(output), 300)}"
+    return f"{board.name}: the firmware was not built: {why_failed(output)}"
 
 
-def _reason(output: str) -> str:
-    """Return the line of a failed build that says why."""
+def why_failed(output: str) -> str:
+    """Return the line of a failed run of PlatformIO that says why."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for mark in ("Error:", "error:", "Exception:", "undefined reference", "***"):
+    for mark in ("Error:", "error:", "Exception:", "upload:", "undefined reference", "***"):
         for line in lines:
             if mark in line:
-                return line
-    return lines[-1] if lines else "PlatformIO said nothing"
+                return clean(line, 300)
+    return clean(lines[-1], 300) if lines else "PlatformIO said nothing"
 
 
 def image_size(elf: Path) -> ImageSize:

@@ -73,6 +73,13 @@ static void serve(struct wire_server *server, const uint8_t *data, size_t size) 
     }
 }
 
+/* Polls: the transmitter becoming idle is no interrupt on every chip. */
+static _Noreturn void reset_once_sent(void) {
+    while (!hal_write_done())
+        ;
+    hal_reset();
+}
+
 int main(void) {
     static struct wire_config config;
     static struct wire_server server;
@@ -83,8 +90,8 @@ int main(void) {
     for (;;) {
         const size_t size = hal_read(data, sizeof data);
         serve(&server, data, size);
-        if (wire_server_reset_wanted(&server) && hal_write_done())
-            hal_reset();
+        if (wire_server_reset_wanted(&server))
+            reset_once_sent();
         if (size == 0U)
             hal_sleep();
     }

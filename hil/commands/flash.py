@@ -1,0 +1,47 @@
+"""`tinyhil flash`: build a board's firmware with a model, and upload it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hil.board import board_names, load_board
+from hil.errors import ToolError
+from hil.firmware import build, image_size, run_platformio, why_failed
+from hil.model_folder import load_model_folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--board", required=True, choices=board_names())
+    parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
+    parser.add_argument("--port", help="serial port of the board; found by itself otherwise")
+    parser.add_argument("--baud", type=int, help="baud rate of the link; the board's own otherwise")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Build, upload, and say what was flashed."""
+    board = load_board(args.board)
+    model = load_model_folder(args.model)
+    elf = build(board, model.path, args.baud)
+    size = image_size(elf)
+    # PlatformIO uploads: upload_protocol in platformio.ini chooses how.
+    command = ["run", "-e", board.name, "-t", "upload"]
+    command += ["--upload-port", args.port] if args.port else []
+    result = run_platformio(command, model.path, args.baud)
+    if result.returncode != 0:
+        raise ToolError(f"{board.name}: not uploaded: {why_failed(result.stdout)}")
+    done = {
+        "board": board.name,
+        "model_hash": model.model_hash,
+        "elf": str(elf),
+        "flash_used": size.flash_used,
+        "ram_static": size.ram_static,
+    }
+    text = (
+        f"{board.title} now runs model {model.manifest.name}: "
+        f"{size.flash_used:,} bytes of flash, {size.ram_static:,} bytes of RAM"
+    )
+    print(json.dumps(done) if args.json else text)
+    return 0

@@ -1,0 +1,154 @@
+#include "fake_model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int8_t input[FAKE_MAX_INPUT], doubled[FAKE_MAX_INPUT], sums[FAKE_MAX_INPUT];
+static int8_t tail[FAKE_OUTPUT], state;
+static struct nn_layer layers[FAKE_MAX_LAYERS];
+static uint32_t input_size, cycle;
+static int32_t failing_layer;
+
+static int8_t wrap(int value) {
+    return (int8_t)(uint8_t)((unsigned)value & 0xFFu);
+}
+
+static int fail(void) {
+    return 7;
+}
+
+static int run_double(void) {
+    for (uint32_t i = 0; i < input_size; i++)
+        doubled[i] = wrap(2 * input[i]);
+    return 0;
+}
+
+static int run_sum(void) {
+    for (uint32_t i = 0; i < input_size; i++) {
+        state = wrap(state + doubled[i]);
+        sums[i] = state;
+    }
+    return 0;
+}
+
+static int run_add(void) {
+    for (uint32_t i = 0; i < FAKE_OUTPUT; i++)
+        tail[i] = wrap(doubled[i] + sums[i]);
+    return 0;
+}
+
+static int run_next(void) {
+    for (uint32_t i = 0; i < FAKE_OUTPUT; i++)
+        tail[i] = wrap(tail[i] + 1);
+    return 0;
+}
+
+static void reset(void) {
+    state = 0;
+}
+
+static void preprocess(const int16_t *raw, int8_t *to) {
+    for (uint32_t i = 0; i < input_size; i++)
+        to[i] = wrap(raw[i] + 3);
+}
+
+static void list_layers(uint16_t count) {
+    const uint16_t n = (uint16_t)input_size;
+    layers[0] = (struct nn_layer){"double", "DOUBLE", doubled, n, {input}, {n}, {n}, 5, run_double};
+    layers[1] = (struct nn_layer){"sum", "SUM", sums, n, {doubled}, {n}, {n}, 6, run_sum};
+    layers[2] = (struct nn_layer){
+        "add", "ADD", tail, FAKE_OUTPUT, {doubled, sums}, {n, n}, {1, FAKE_OUTPUT}, 7, run_add};
+    for (uint16_t i = 3; i < count; i++)
+        layers[i] = (struct nn_layer){"next",        "NEXT", tail, FAKE_OUTPUT, {tail},
+                                      {FAKE_OUTPUT}, {1, 8}, 8,    run_next};
+    if (failing_layer >= 0)
+        layers[failing_layer].run = fail;
+}
+
+/* Each call is three cycles later than the last, near the wrap-around. */
+static uint32_t cycles(void) {
+    return cycle += 3;
+}
+
+static void memory(struct wire_memory_reply *reply) {
+    *reply = (struct wire_memory_reply){
+        .flash_used = 11, .ram_static = 12, .stack_size = 14, .stack_peak = 15};
+}
+
+static void last_fault(struct wire_last_fault_reply *reply) {
+    *reply = (struct wire_last_fault_reply){.count = 2,
+                                            .exception = 3,
+                                            .pc = 0x08001234,
+                                            .lr = 0x08005679,
+                                            .sp = 0x20017FE0,
+                                            .psr = 0x21000000,
+                                            .cfsr = 0x8200,
+                                            .hfsr = 0x40000000,
+                                            .address = 0xDEADBEEF,
+                                            .r = {1, 2, 3, 4, 0xFFFFFFFF}};
+}
+
+static void link_counts(struct wire_link_reply *reply) {
+    reply->overruns = 21;
+    reply->line_errors = 22;
+}
+
+void fake_device_init(struct fake_device *device, const struct fake_options *options) {
+    memset(device, 0, sizeof *device);
+    input_size = options->input_size;
+    failing_layer = options->failing_layer;
+    cycle = UINT32_MAX - 7;
+    list_layers(options->layers);
+    device->model = (struct nn_model){
+        .name = "fake",
+        .input_size = input_size,
+        .output_size = FAKE_OUTPUT,
+        .input_scale = 0.5f,
+        .output_scale = 1.0f / 256,
+        .input_zero_point = -3,
+        .output_zero_point = -128,
+        .arena_size = 13,
+        .input = input,
+        .output = tail,
+        .layers = layers,
+        .layer_count = options->layers,
+        .reset = reset,
+        .preprocess = options->has_preprocessing ? preprocess : NULL,
+        .raw_size = options->has_preprocessing ? 2 * input_size : 0,
+        .raw_unit = "millifakes",
+    };
+    for (unsigned i = 0; i < sizeof device->model.hash; i++)
+        device->model.hash[i] = (uint8_t)i;
+    device->config = (struct wire_config){
+        .model = &device->model,
+        .identity = {.board = "fakeboard",
+                     .firmware_version = "1.2.3",
+                     .firmware_hash = {8, 7, 6, 5, 4, 3, 2, 1},
+                     .clock_hz = 64000000,
+                     .boot_id = options->boot_id,
+                     .device_id = 0x1122334455667788,
+                     .reset_cause = WIRE_RESET_CAUSE_SOFTWARE},
+        .ops = {cycles, memory, last_fault, link_counts},
+        .staging = device->staging,
+        .staging_size = options->staging_size,
+    };
+    wire_server_init(&device->server, &device->config);
+}
+
+size_t fake_device_exchange(struct fake_device *device, const uint8_t *data, size_t size,
+                            size_t piece, uint8_t *out, size_t room) {
+    size_t total = 0;
+    for (size_t used = 0, waiting; used < size;) {
+        used += wire_server_feed(&device->server, data + used, size - used);
+        const uint8_t *output;
+        while (output = wire_server_output(&device->server, &waiting), waiting > 0) {
+            const size_t taken = waiting < piece ? waiting : piece;
+            if (total + taken > room)
+                abort();
+            memcpy(out + total, output, taken);
+            total += taken;
+            wire_server_sent(&device->server, taken);
+        }
+    }
+    return total;
+}
