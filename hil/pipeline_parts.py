@@ -6,7 +6,7 @@ reader of .tflite files and the NumPy interpreter are defined there once, and ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,9 +72,15 @@ def read_float_model(path: Path) -> Graph:
 
 def read_int8_model(path: Path) -> Graph:
     """Read and verify an int8 .tflite: no native runtime opens one that was not. InputError."""
-    graph: Graph = import_module("pipeline.tflite").read_tflite(path)
-    import_module("pipeline.verify").verify(graph)
+    graph: Graph = import_module("pipeline.verify").read_verified(path)
     return graph
+
+
+def interpreter() -> Callable[[Graph, NDArray[np.int8]], dict[int, NDArray[Any]]]:
+    """Return pipeline.interp.run_layers: (graph, inputs [N, …]) → tensor index → values [N, …]."""
+    run: Callable[[Graph, NDArray[np.int8]], dict[int, NDArray[Any]]]
+    run = import_module("pipeline.interp").run_layers
+    return run
 
 
 def preprocessing(mean: Sequence[float], std: Sequence[float]) -> Preprocessing:

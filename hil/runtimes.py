@@ -17,11 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError, ToolError, clean
-from hil.pipeline_parts import Graph
+from hil.pipeline_parts import Graph, interpreter
 
 #: Column → (LiteRT's op resolver, what the record calls it).
 LITERT: Final = {
@@ -111,18 +110,18 @@ class NumpyInterpreter:
     def __init__(self, graph: Graph) -> None:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.runtime = f"pipeline.interp (tflite-micro has no wheel for Python {python})"
-        self._run = import_module("pipeline.interp").run
+        self._run = interpreter()
         self._graph = graph
-        self._tensors: Any = {}
+        self._tensors: dict[int, NDArray[Any]] = {}
 
     def run(self, window: NDArray[Any]) -> NDArray[Any]:
         """Return the output (flat) for one window."""
-        self._tensors = self._run(self._graph, window)
+        self._tensors = self._run(self._graph, window[None])
         return self.tensor(self._graph.outputs[0]).ravel()
 
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a tensor of the last window."""
-        value: NDArray[Any] = np.asarray(self._tensors[index])
+        value: NDArray[Any] = self._tensors[index][0]
         return value
 
 

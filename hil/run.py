@@ -1,0 +1,192 @@
+"""A whole run: host models, device, record. What the CLI and the pytest plugin both call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hil.assemble import Outcome, assemble, versions
+from hil.board import Board
+from hil.device import Device
+from hil.errors import DeviceError, InputError, clean
+from hil.identity import Identity as DeviceIdentity
+from hil.inputs import Inputs, load_inputs
+from hil.measure import Bench, Measured, measure
+from hil.model_folder import ModelFolder, load_model_folder, sha256_file
+from hil.record import Identity, Memory, Run
+from hil.reference import run_reference
+from hil.target import Say, Target, connect
+from hil.wire.messages import LastFaultReply
+
+#: Points of accuracy that int8 may lose against float.
+DEFAULT_MAX_DROP: Final = 2.0
+
+#: Seconds to wait for a device that has just failed to say what happened.
+AFTERMATH_S: Final = 3.0
+
+EXCEPTIONS: Final = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run. `command` goes into the record, so that the run can be repeated."""
+
+    board: Board
+    backend: str
+    port: str | None
+    model: Path
+    vectors: Path | None
+    limit: int | None
+    max_drop: float
+    command: str
+    quiet: bool = False
+
+
+def run(options: Options, say: Say) -> Run:
+    """Measure everything and return the record.
+
+    A device that fails half-way gives an incomplete record, with what was measured and why it
+    ended. Raises InputError or ToolError before that, and DeviceError when there was no device to
+    begin with.
+    """
+    if not 0 <= options.max_drop <= 100:
+        raise InputError(f"--max-drop {options.max_drop:g}: must be from 0 to 100 points")
+    folder = load_model_folder(options.model)
+    inputs = load_inputs(folder, options.vectors, options.limit)
+    reference = run_reference(folder, inputs, options.quiet)
+    measured = Measured(len(inputs))
+    with connect(options.board, options.backend, options.port, folder, say) as target:
+        on_device = inputs.on_device and target.identity.raw_size > 0
+        bench = Bench(
+            device=target.device,
+            reference=reference,
+            raw=inputs.raw_bytes() if on_device else None,
+            emulated=target.backend.emulated,
+            count_estimate=getattr(target.backend, "count_estimate", None),
+            quiet=options.quiet,
+        )
+        outcome = _session(target, bench, measured)
+    identity = _identity(options, folder, inputs, target)
+    memory = _memory(options.board, target, measured)
+    return assemble(
+        identity, folder, inputs, reference, measured, outcome, memory, options.max_drop
+    )
+
+
+def _session(target: Target, bench: Bench, measured: Measured) -> Outcome:
+    """Measure; whatever ends it early is told, with what the device can still say about it."""
+    incomplete = None
+    faults_before = _faults(target.device)
+    try:
+        measure(bench, measured)
+    except DeviceError as error:
+        incomplete = str(error)
+    except KeyboardInterrupt:
+        incomplete = "interrupted from the keyboard"
+    fault = _aftermath(target, faults_before, failed=incomplete is not None)
+    notes = _notes(bench, measured, faults_before)
+    return Outcome(incomplete, fault, _counter(target), bench.raw is not None, notes)
+
+
+def _faults(device: Device) -> int:
+    try:
+        fault = device.last_fault()
+    except DeviceError:
+        return 0  # it will fail again in a moment, where it is told
+    return fault.count if fault else 0
+
+
+def _aftermath(target: Target, faults_before: int, failed: bool) -> str | None:
+    """Return what is known of a crash during the run: from the emulator, or from the device.
+
+    A device that crashed has restarted, and answers repeated requests as if nothing had been: its
+    boot number tells.
+    """
+    lines = []
+    if (crash := target.backend.crash_report()) is not None:
+        lines.append(crash)
+    try:
+        identity = target.device.identify(deadline=AFTERMATH_S)
+        if identity.boot_id != target.identity.boot_id:
+            lines.append(f"the device restarted during the run ({identity.reset_cause})")
+        fault = target.device.last_fault()
+        if fault is not None and fault.count != faults_before:
+            lines.append(_fault_text(fault))
+    except DeviceError as error:
+        if not failed:
+            lines.append(f"the device stopped answering after the last window: {error}")
+    return "\n".join(lines) or None
+
+
+def _fault_text(fault: LastFaultReply) -> str:
+    kind = EXCEPTIONS.get(fault.exception, f"exception {fault.exception}")
+    registers = " ".join(
+        f"{name}={value:#010x}"
+        for name, value in (("lr", fault.lr), ("sp", fault.sp), ("cfsr", fault.cfsr),
+                            ("hfsr", fault.hfsr), ("address", fault.address))
+    )  # fmt: skip
+    return f"{kind} at pc={fault.pc:#010x} {registers}"
+
+
+def _counter(target: Target) -> str | None:
+    if not target.backend.emulated:
+        return "cycles"
+    return "instructions" if target.backend.counters() is not None else None
+
+
+def _notes(bench: Bench, measured: Measured, faults_before: int) -> tuple[str, ...]:
+    notes = []
+    windows = len(bench.reference.inputs)
+    if 0 < len(measured.tapped) < windows:
+        notes.append(
+            f"layers were compared on {len(measured.tapped)} of {windows} windows, evenly spread: "
+            "the inputs are large and the line is slow"
+        )
+    if faults_before:
+        notes.append(f"the device had crashed {faults_before} times before this run")
+    return tuple(notes)
+
+
+def _identity(options: Options, folder: ModelFolder, inputs: Inputs, target: Target) -> Identity:
+    device: DeviceIdentity = target.identity
+    vectors = inputs.vectors.manifest
+    return Identity(
+        board=options.board.name,
+        board_title=options.board.title,
+        backend=target.backend.name,
+        backend_description=target.backend.description,
+        emulated=target.backend.emulated,
+        model_name=clean(folder.manifest.name),
+        model_arch=clean(folder.manifest.arch),
+        model_hash=device.model_hash.hex(),
+        firmware_version=device.firmware_version,
+        firmware_hash=device.firmware_hash.hex(),
+        elf_sha256=sha256_file(target.elf) if target.elf else None,
+        protocol=device.protocol,
+        arithmetic=device.arithmetic,
+        clock_hz=device.clock_hz,
+        device_id=f"{device.device_id:016x}",
+        vectors_source=vectors.source,
+        vectors_sha256=vectors.npz_sha256,
+        vectors_bandwidth_hz=vectors.bandwidth_hz,
+        raw_unit=device.raw_unit,
+        command=options.command,
+        versions=versions(),
+    )
+
+
+def _memory(board: Board, target: Target, measured: Measured) -> Memory | None:
+    """Return what MEMORY said; None where it was not reached, or on the host port."""
+    reply = measured.memory
+    if reply is None or target.backend.name == "host":
+        return None
+    return Memory(
+        flash_used=reply.flash_used,
+        flash_size=board.facts.flash_size,
+        ram_static=reply.ram_static,
+        ram_size=board.facts.ram_size,
+        arena=reply.arena,
+        stack_size=reply.stack_size,
+        stack_peak=reply.stack_peak,
+    )
