@@ -1,0 +1,177 @@
+"""Your own recordings: one CSV file per recording, named by its folders.
+
+    DIR/dataset.json                      {"rate_hz": 104, "accelerometer": "g", "gyroscope": "dps"}
+    DIR/LABEL/SUBJECT/anything.csv        ax,ay,az,wx,wy,wz
+                                          0.012,-0.981,0.101,1.2,-0.4,3.1
+                                          …
+
+The header names the six channels, in any order, and nothing else. `rate_hz` is 10 to 1000,
+`accelerometer` is "g" or "m/s2", `gyroscope` is "rad/s" or "dps"; "source", "license" and "notice"
+may be added and go with the windows wherever they go. Everything is checked, and an error names
+the file and the line.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError, clean
+from hil.strict_json import from_json, read_json
+from pipeline.data.recordings import (
+    CHANNELS,
+    INT16,
+    RATE_HZ,
+    UNIT_PER_COUNT,
+    WINDOW,
+    Recording,
+    RecordingSet,
+)
+
+#: An hour at 1,000 Hz is 3.6 million lines of about 40 characters; more is not one recording.
+MAX_FILE_BYTES: Final = 160 * 2**20
+MAX_FILES: Final = 10_000
+MAX_NAME: Final = 40
+#: Standard gravity, m/s².
+GRAVITY: Final = 9.80665
+#: A larger share of samples beyond the sensor's range is a wrong unit, not a hard knock.
+MAX_CLIPPED: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Description:
+    """dataset.json."""
+
+    rate_hz: float
+    accelerometer: Literal["g", "m/s2"]
+    gyroscope: Literal["rad/s", "dps"]
+    source: str = ""
+    license: str = ""
+    notice: str = ""
+
+    def factors(self) -> NDArray[np.float64]:
+        """Return what brings each channel to g and rad/s."""
+        linear = 1 / GRAVITY if self.accelerometer == "m/s2" else 1.0
+        angular = math.radians(1) if self.gyroscope == "dps" else 1.0
+        return np.asarray([linear] * 3 + [angular] * 3)
+
+
+def load_csv(folder: str) -> RecordingSet:
+    """Return all recordings under `folder`. Raises InputError naming file, line and reason."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise InputError(f"--data {clean(folder)}: neither `watch` nor a folder of recordings")
+    description = _description(root / "dataset.json")
+    digest = hashlib.sha256((root / "dataset.json").read_bytes())
+    recordings = []
+    for number, path in enumerate(_files(root)):
+        data = _read(path)
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + data)
+        samples = _parse(path, data) * description.factors()
+        _check_samples(path, samples, description.rate_hz)
+        label, subject = path.parts[-3:-1]
+        recordings.append(Recording(number, label, subject, -1, samples))
+    return RecordingSet(
+        tuple(recordings),
+        description.rate_hz,
+        description.source or f"CSV recordings in {clean(root.resolve().name, MAX_NAME)}",
+        description.license,
+        description.notice,
+        digest.hexdigest(),
+    )
+
+
+def _description(path: Path) -> Description:
+    if not path.is_file():
+        raise InputError(
+            f'{path}: missing; it says the rate and the units, e.g. {{"rate_hz": 100, '
+            '"accelerometer": "g", "gyroscope": "dps"}'
+        )
+    description = from_json(Description, read_json(path), path.name)
+    if not 10 <= description.rate_hz <= 1000:
+        raise InputError(f"{path}: rate_hz must be between 10 and 1000 Hz")
+    return description
+
+
+def _files(root: Path) -> list[Path]:
+    found = sorted(root.glob("*/*/*.csv"))
+    if not found:
+        raise InputError(f"{root}: no recording; put them at {root}/LABEL/SUBJECT/NAME.csv")
+    if len(found) > MAX_FILES:
+        raise InputError(f"{root}: {len(found)} recordings, at most {MAX_FILES} can be read")
+    for path in found:
+        for part in path.parts[-3:-1]:
+            if len(part) > MAX_NAME or not part.isprintable() or "," in part:
+                raise InputError(
+                    f"{clean(str(path))}: labels and subjects are printable, without commas, "
+                    f"of at most {MAX_NAME} characters"
+                )
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
+
+
+def _parse(path: Path, data: bytes) -> NDArray[np.float64]:
+    """Return [n, 6] in the order of CHANNELS, in the file's units."""
+    try:
+        text = data.decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in next(rows, [])]
+        if sorted(header) != sorted(CHANNELS):
+            raise InputError(
+                f"{path}: line 1: the columns must be {','.join(CHANNELS)}, "
+                f"are {clean(','.join(header), 60) or 'none'}"
+            )
+        values = list(_numbers(path, rows))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV text: {clean(str(error))}") from None
+    samples = np.asarray(values, np.float64).reshape(-1, len(CHANNELS))
+    return samples[:, [header.index(channel) for channel in CHANNELS]]
+
+
+def _numbers(path: Path, rows: Iterator[list[str]]) -> Iterator[list[float]]:
+    for line, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        if len(row) != len(CHANNELS):
+            raise InputError(f"{path}: line {line}: {len(row)} values, must be {len(CHANNELS)}")
+        try:
+            values = [float(v) for v in row]
+        except ValueError as error:
+            raise InputError(f"{path}: line {line}: {clean(str(error))}") from None
+        if not all(map(math.isfinite, values)):
+            raise InputError(f"{path}: line {line}: a value is not finite (NaN or infinite)")
+        yield values
+
+
+def _check_samples(path: Path, samples: NDArray[np.float64], rate_hz: float) -> None:
+    seconds, needed = len(samples) / rate_hz, WINDOW / RATE_HZ
+    if seconds < needed:
+        raise InputError(
+            f"{path}: {len(samples)} samples at {rate_hz:g} Hz are {seconds:.2f} s, "
+            f"too short for one window of {needed:g} s"
+        )
+    rail = np.asarray(UNIT_PER_COUNT) * INT16.max
+    clipped = np.mean(np.abs(samples) > rail, axis=0)
+    worst = int(np.argmax(clipped))
+    if clipped[worst] > MAX_CLIPPED:
+        raise InputError(
+            f"{path}: {clipped[worst]:.0%} of {CHANNELS[worst]} is beyond the sensor's "
+            "±8 g or ±2000 dps: are the units in dataset.json right?"
+        )

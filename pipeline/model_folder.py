@@ -1,0 +1,123 @@
+"""Writes model folders: whole or not at all, never over anything that is not one.
+
+What a folder holds is said in hil/model_folder.py. It is used by `tinyhil train` and
+`tinyhil import`, and needs no tensorflow.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.errors import InputError, clean
+from hil.model_folder import (
+    FORMAT,
+    VERSION,
+    CompressionRow,
+    LayerPair,
+    ModelManifest,
+    PreprocessingConstants,
+    save_manifest,
+    sha256_file,
+)
+from hil.vectors import Vectors, save_vectors
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that goes into a folder. `models`: file name → content; the rest as in ModelManifest."""
+
+    name: str
+    arch: str
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    models: dict[str, bytes]
+    float_file: str | None
+    stages: dict[str, str]
+    variants: dict[str, str]
+    preprocessing: PreprocessingConstants | None
+    vectors: Vectors | None
+    training: Vectors | None
+    compression: tuple[CompressionRow, ...]
+    keras_accuracy: dict[str, float]
+    command: str
+    seed: int | None
+    versions: dict[str, str]
+
+
+def check_target(path: Path) -> None:
+    """Refuse an `--out` that exists and is not a model folder. Raises InputError."""
+    if path.is_dir() and (not any(path.iterdir()) or (path / "manifest.json").is_file()):
+        return
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{clean(str(path))}: exists and is not a model folder; choose another")
+
+
+def write_folder(path: Path, draft: Draft) -> None:
+    """Write `draft` to `path`, replacing a model folder that is there. Raises InputError."""
+    check_target(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
+    try:
+        _fill(scratch, draft)
+        if path.exists():
+            shutil.rmtree(path)
+        scratch.chmod(0o755)
+        scratch.rename(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fill(folder: Path, draft: Draft) -> None:
+    for name, content in draft.models.items():
+        (folder / name).write_bytes(content)
+    for name, vectors in (("vectors", draft.vectors), ("training", draft.training)):
+        if vectors is not None:
+            save_vectors(folder / f"{name}.npz", vectors)
+    if draft.vectors is not None and draft.vectors.manifest.notice:
+        (folder / "NOTICE").write_text(_notice(draft.vectors), encoding="utf-8")
+    layers: tuple[LayerPair, ...] = ()
+    save_manifest(folder, _manifest(draft, layers, hashes(folder)))
+
+
+def _notice(vectors: Vectors) -> str:
+    manifest = vectors.manifest
+    return (
+        "The windows in vectors.npz and training.npz, and the constants of the models trained on\n"
+        f"them, are derived from\n\n    {manifest.source}\n\n"
+        f"which is under this licence ({manifest.license}):\n\n{manifest.notice}"
+    )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return relative name → SHA-256 of every file but the manifest, sorted."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    relative = {p.relative_to(folder).as_posix(): p for p in files}
+    return {n: sha256_file(p) for n, p in relative.items() if n != "manifest.json"}
+
+
+def _manifest(draft: Draft, layers: tuple[LayerPair, ...], files: dict[str, str]) -> ModelManifest:
+    return ModelManifest(
+        format=FORMAT,
+        version=VERSION,
+        name=draft.name,
+        arch=draft.arch,
+        classes=draft.classes,
+        channels=draft.channels,
+        float_file=draft.float_file,
+        stages=draft.stages,
+        variants=draft.variants,
+        preprocessing=draft.preprocessing,
+        layers=layers,
+        compression=draft.compression,
+        keras_accuracy=draft.keras_accuracy,
+        command=draft.command,
+        seed=draft.seed,
+        versions=draft.versions,
+        files=files,
+    )
