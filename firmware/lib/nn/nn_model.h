@@ -16,8 +16,8 @@ extern "C" {
  * (an LSTM's) is cleared by the model's reset. Tensors may share memory: an output is valid until
  * a later layer runs. */
 struct nn_layer {
-    const char *name;     /* the tensor's name in the .tflite, made a plain identifier */
-    const char *op;       /* TFLite's operator name, e.g. "CONV_2D" */
+    const char *name; /* the tensor's name in the .tflite, made a plain identifier */
+    const char *op;   /* TFLite's operator name, e.g. "CONV_2D" */
     int8_t *output;
     uint32_t output_size;                /* bytes */
     int8_t *inputs[NN_MAX_INPUTS];       /* activations only, in operator order; unused: NULL */

@@ -1,0 +1,17 @@
+"""RESHAPE and STRIDED_SLICE in C: nothing to run.
+
+Their output lies in their input's bytes (pipeline/plan.py). They stay in the layer table all the
+same, so that the table has the operators of the .tflite one for one.
+"""
+
+from __future__ import annotations
+
+from pipeline.emit_c.layer import Context, Emitter, LayerCode
+from pipeline.ir import Op
+
+
+def _nothing(_context: Context, _op: Op) -> LayerCode:
+    return LayerCode("", "/* the output lies in the input's bytes */", 0)
+
+
+EMITTERS = {"RESHAPE": Emitter(None, _nothing), "STRIDED_SLICE": Emitter(None, _nothing)}

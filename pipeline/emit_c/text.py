@@ -1,0 +1,71 @@
+"""Small pieces of C: literals, arrays, comments. Nothing from a file reaches C unfiltered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError
+
+LINE: Final = 96
+
+KEYWORDS: Final = frozenset(
+    """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
+    const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
+    default delete do double dynamic_cast else enum explicit export extern false float for friend
+    goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
+    private protected public register reinterpret_cast requires restrict return short signed sizeof
+    static static_assert static_cast struct switch template this thread_local throw true try typedef
+    typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+    """.split()  # noqa: SIM905 - a list of literals would take a screen more
+)
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless `name` is a plain identifier of C and C++."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", name, re.ASCII) or name in KEYWORDS:
+        raise InputError(
+            f"--name {name!r}: must be a C identifier: a letter, then letters, digits "
+            "and underscores, at most 60, and no keyword"
+        )
+
+
+def float_literal(value: float) -> str:
+    """Return a float32 as a C literal that reads back to the same bits (nine digits do)."""
+    if not np.isfinite(np.float32(value)):
+        raise InputError("a constant of the model is not a finite number")
+    text = f"{np.float32(value):.9g}"
+    return text + ("f" if any(c in text for c in ".e") else ".0f")
+
+
+def int_literal(value: int) -> str:
+    """Return an integer as a C literal; INT32_MIN has none of its own."""
+    return "INT32_MIN" if value == -(2**31) else str(int(value))
+
+
+def wrap(items: Iterable[str], indent: str = "    ") -> str:
+    """Return items separated by commas in lines of at most LINE characters."""
+    lines, line = [], indent
+    for item in items:
+        if len(line) + len(item) + 2 > LINE and line.strip():
+            lines.append(line.rstrip())
+            line = indent
+        line += item + ", "
+    return "\n".join([*lines, line.rstrip()])
+
+
+def array(kind: str, name: str, values: NDArray[Any], comment: str) -> str:
+    """Return a constant array; `comment` says what it holds and its shape."""
+    literal = float_literal if kind == "float" else int_literal
+    body = wrap(literal(v) for v in values.reshape(-1).tolist())
+    return f"/* {comment} */\nstatic const {kind} {name}[{values.size}] = {{\n{body}\n}};\n"
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape for a comment: "[1, 50, 6]"."""
+    return f"[{', '.join(map(str, shape))}]"

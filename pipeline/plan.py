@@ -1,0 +1,140 @@
+"""Where every activation lives in the one static arena, and whether that fits a board.
+
+A tensor's memory is taken from when it is made until its last reader has run; tensors that are
+not needed at the same time share bytes. Operators that only rename memory (`Operator.alias`) put
+their output inside their input's bytes. State (an LSTM's) keeps its bytes for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from hil.board import Board
+from hil.errors import InputError, clean
+from pipeline.ir import Graph
+from pipeline.ops import OPERATORS
+
+#: Enough for the int16 and int32 that live in the arena.
+ALIGNMENT: Final = 4
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of memory and the operators during which it is taken: first ≤ i ≤ last."""
+
+    what: str
+    size: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Byte offsets into the arena, by tensor index and, for scratch, by operator index."""
+
+    tensors: Mapping[int, int]
+    scratch: Mapping[int, int]
+    size: int
+    #: What is taken while the fullest operator runs: (name, bytes), largest first.
+    peak: tuple[tuple[str, int], ...]
+
+
+def make_plan(graph: Graph, scratch_bytes: Mapping[int, int]) -> Plan:
+    """Place all tensors of a verified graph. scratch_bytes: operator index → bytes it needs."""
+    homes = _homes(graph)
+    blocks = {("tensor", i): b for i, b in _tensor_blocks(graph, homes).items()}
+    for index, size in scratch_bytes.items():
+        name = f"scratch of {graph.layer_name(graph.ops[index])}"
+        blocks["scratch", index] = Block(name, size, index, index)
+    offsets = _place(blocks)
+    size = max((offsets[k] + b.size for k, b in blocks.items()), default=0)
+    return Plan(
+        tensors={i: offsets["tensor", home] + at for i, (home, at) in homes.items()},
+        scratch={i: offsets["scratch", i] for i in scratch_bytes},
+        size=-(-size // ALIGNMENT) * ALIGNMENT,
+        peak=_peak(list(blocks.values()), len(graph.ops)),
+    )
+
+
+def _homes(graph: Graph) -> dict[int, tuple[int, int]]:
+    """Return tensor → (tensor whose bytes it lives in, offset there)."""
+    homes = {graph.inputs[0]: (graph.inputs[0], 0)}
+    for op in graph.ops:
+        at = OPERATORS[op.name].alias(graph, op)
+        target = op.outputs[0]
+        if at is None:
+            homes[target] = (target, 0)
+        else:
+            home, before = homes[op.inputs[0]]
+            homes[target] = (home, before + at)
+        homes.update({i: (i, 0) for i in op.inputs if i >= 0 and graph.tensors[i].variable})
+    return homes
+
+
+def _tensor_blocks(graph: Graph, homes: Mapping[int, tuple[int, int]]) -> dict[int, Block]:
+    end = len(graph.ops)
+    spans: dict[int, tuple[int, int]] = {}
+
+    def use(tensor: int, when: int) -> None:
+        home = homes[tensor][0]
+        first, last = spans.get(home, (when, when))
+        spans[home] = (min(first, when), max(last, when))
+
+    use(graph.inputs[0], -1)
+    use(graph.outputs[0], end)
+    for op in graph.ops:
+        for tensor in [*(i for i in op.inputs if i in homes), *op.outputs]:
+            use(tensor, op.index)
+            if graph.tensors[tensor].variable:
+                use(tensor, -1)
+                use(tensor, end)
+    return {
+        i: Block(f"tensor {i} ({clean(graph.tensors[i].name, 40)})", graph.tensors[i].size, *span)
+        for i, span in spans.items()
+    }
+
+
+def _place(blocks: Mapping[tuple[str, int], Block]) -> dict[tuple[str, int], int]:
+    """Return offsets: the largest first, each as low as those already placed allow."""
+    offsets: dict[tuple[str, int], int] = {}
+    for key, block in sorted(blocks.items(), key=lambda item: (-item[1].size, item[0])):
+        others = sorted(
+            (offsets[k], offsets[k] + blocks[k].size)
+            for k in offsets
+            if blocks[k].first <= block.last and block.first <= blocks[k].last
+        )
+        at = 0
+        for start, end in others:
+            if at + block.size <= start:
+                break
+            at = max(at, -(-end // ALIGNMENT) * ALIGNMENT)
+        offsets[key] = at
+    return offsets
+
+
+def _peak(blocks: list[Block], ops: int) -> tuple[tuple[str, int], ...]:
+    """Return what is taken at once at the fullest moment, largest first."""
+    moments = [[b for b in blocks if b.first <= when <= b.last] for when in range(-1, ops + 1)]
+    fullest = max(moments, key=lambda taken: sum(b.size for b in taken))
+    return tuple((b.what, b.size) for b in sorted(fullest, key=lambda b: -b.size))
+
+
+def check_budget(plan: Plan, constants: int, board: Board) -> None:
+    """Raise InputError where a model cannot fit a board: which part, the sum, by how much.
+
+    constants: bytes of weights and tables in flash. The firmware itself needs more; the linker
+    has the last word on that.
+    """
+    parts = " + ".join(f"{what} {size}" for what, size in plan.peak[:3])
+    rest = "" if len(plan.peak) <= 3 else " + …"
+    for part, need, have, where in (
+        ("arena", plan.size, board.facts.ram_size, f" ({parts}{rest})"),
+        ("weights", constants, board.facts.flash_size, ""),
+    ):
+        if need > have:
+            raise InputError(
+                f"the model does not fit {board.title}: its {part} needs {need} bytes{where} "
+                f"of {have}, {need - have} too many; use a smaller model"
+            )

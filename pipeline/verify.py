@@ -1,0 +1,111 @@
+"""Decides whether a graph can be run and emitted, before any native runtime opens the file.
+
+Everything that stands in the way is said at once, in one line, each with its layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from hil.errors import InputError, clean
+from pipeline.ir import ABSENT, Graph, Op
+from pipeline.ops import OPERATORS, RefusedError
+from pipeline.ops.base import check_activation
+from pipeline.tflite import read_tflite
+
+#: Places of `shape` in `struct nn_layer` (firmware/lib/nn/nn_model.h), and the largest in one.
+MAX_RANK: Final = 4
+MAX_DIM: Final = 2**16 - 1
+
+FULL_INT8: Final = (
+    "convert it with full integer quantization (TFLITE_BUILTINS_INT8, int8 input and output)"
+)
+
+
+def read_verified(path: Path) -> Graph:
+    """Return the graph of a .tflite that can be run and emitted. Raises InputError."""
+    graph = read_tflite(path)
+    verify(graph, str(path))
+    return graph
+
+
+def verify(graph: Graph, name: str) -> None:
+    """Raise InputError unless the model can be run; `name` is the file's, for the message."""
+    if not graph.ops:
+        raise InputError(f"{name}: has no operators")
+    if floats := [
+        t for t in graph.tensors if t.dtype == "float32" and t.elements and _used(graph, t.index)
+    ]:
+        what = "weights" if any(t.data is not None for t in floats) else "activations"
+        example = clean(floats[0].name, 60)
+        raise InputError(f"{name}: has float {what} ({example}); {FULL_INT8}")
+    reasons = list(_unsupported(graph)) or list(_ill_formed(graph)) or list(_refused(graph))
+    if reasons:
+        raise InputError(f"{name}: {'; '.join(reasons)}")
+
+
+def _used(graph: Graph, index: int) -> bool:
+    return any(index in op.inputs or index in op.outputs for op in graph.ops)
+
+
+def layer(graph: Graph, op: Op) -> str:
+    """Return how messages call a layer: "layer 3 (dense_1)"."""
+    return (
+        f"layer {op.index} ({clean(graph.layer_name(op), 40)})"
+        if op.outputs
+        else f"layer {op.index}"
+    )
+
+
+def _unsupported(graph: Graph) -> Iterator[str]:
+    places: dict[str, list[str]] = {}
+    for op in graph.ops:
+        if op.name not in OPERATORS:
+            places.setdefault(clean(op.name, 40), []).append(layer(graph, op))
+    if places:
+        found = ", ".join(f"{name} at {_some(where)}" for name, where in places.items())
+        yield f"unsupported operators: {found}; supported are {', '.join(sorted(OPERATORS))}"
+
+
+def _some(places: list[str]) -> str:
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return places[0] + more
+
+
+def _ill_formed(graph: Graph) -> Iterator[str]:
+    """Yield what is wrong with how the operators hang together."""
+    for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
+        if len(indices) != 1 or indices[0] == ABSENT:
+            yield f"has {len(indices)} {what}s, must be one"
+            return
+        try:
+            check_activation(graph.tensors[indices[0]], f"the model's {what}")
+        except RefusedError as refused:
+            yield f"{refused}; {FULL_INT8}"
+    ready = {graph.inputs[0]}
+    for op in graph.ops:
+        if len(op.outputs) != 1:
+            yield f"{op.name} at {layer(graph, op)} has {len(op.outputs)} outputs"
+            return
+        for tensor in (graph.tensors[i] for i in op.inputs if i != ABSENT):
+            if tensor.data is None and not tensor.variable and tensor.index not in ready:
+                where = f"{op.name} at {layer(graph, op)}"
+                yield f"{where} reads tensor {tensor.index} before it is made"
+        target = graph.output_of(op)
+        if target.index in ready or target.data is not None or target.variable:
+            yield f"{op.name} at {layer(graph, op)} overwrites tensor {target.index}"
+        if len(target.shape) > MAX_RANK or max(target.shape, default=0) > MAX_DIM:
+            yield f"{op.name} at {layer(graph, op)} has the shape {list(target.shape)}: too large"
+        ready.add(target.index)
+    if graph.outputs[0] not in ready or graph.outputs[0] == graph.inputs[0]:
+        yield "its output is not made by any operator"
+
+
+def _refused(graph: Graph) -> Iterator[str]:
+    for op in graph.ops:
+        try:
+            OPERATORS[op.name].check(graph, op)
+        except RefusedError as refused:
+            yield f"{op.name} at {layer(graph, op)}: {refused}"
