@@ -25,7 +25,7 @@ from pipeline.options import TABLES
 MAX_FILE_BYTES: Final = 64 * 2**20
 #: MobileNet-sized networks have a few hundred of each.
 MAX_TENSORS: Final = 10_000
-MAX_OPS: Final = 10_000
+MAX_OPS: Final = 2_000
 MAX_OP_TENSORS: Final = 256  # of one operator
 MAX_RANK: Final = 8
 MAX_ELEMENTS: Final = 2**26  # of one tensor
