@@ -38,6 +38,7 @@ __all__ = [
     "image_size",
     "run_platformio",
     "source_hash",
+    "upload",
     "why_failed",
 ]
 
@@ -85,6 +86,20 @@ def build(board: Board, model: Path | None, baud: int | None = None) -> Path:
     if result.returncode != 0:
         raise ToolError(_failure(board, model, result.stdout))
     return path
+
+
+def upload(
+    board: Board, model: Path | None, port: str | None = None, baud: int | None = None
+) -> None:
+    """Build a board's firmware and upload it as platformio.ini says; arguments as for `build`.
+
+    `port`: None lets PlatformIO find the board. Raises ToolError in one line.
+    """
+    command = ["run", "-e", board.name, "-t", "upload"]
+    command += ["--upload-port", port] if port else []
+    result = run_platformio(command, model, baud)
+    if result.returncode != 0:
+        raise ToolError(f"{board.name}: not uploaded: {why_failed(result.stdout)}")
 
 
 def run_platformio(

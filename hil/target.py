@@ -13,7 +13,7 @@ from hil.backend.base import Backend, choose, load
 from hil.board import PROJECT_DIR, Board
 from hil.device import Device
 from hil.errors import DeviceError, IdentityError, clean
-from hil.firmware import build, source_hash
+from hil.firmware import build, source_hash, upload
 from hil.identity import Identity
 from hil.model_folder import ModelFolder
 
@@ -97,7 +97,8 @@ def _hardware(
         say(f"{error}; doing so now")
         device.close()
         model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
-        import_module("hil.upload").upload(board, model, port)
+        # Not to `port`: the link may be a USB-serial adapter, which no bootloader listens on.
+        upload(board, model)
         device = Device(backend.open(board, None, port))
         identity = _identify(device, board, folder)
     else:

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 
 from hil.board import board_names, load_board
-from hil.errors import ToolError
-from hil.firmware import build, image_size, run_platformio, why_failed
+from hil.firmware import build, image_size, upload
 from hil.model_folder import load_model_folder
 
 
@@ -26,12 +25,7 @@ def execute(args: argparse.Namespace) -> int:
     model = load_model_folder(args.model)
     elf = build(board, model.path, args.baud)
     size = image_size(elf)
-    # PlatformIO uploads: upload_protocol in platformio.ini chooses how.
-    command = ["run", "-e", board.name, "-t", "upload"]
-    command += ["--upload-port", args.port] if args.port else []
-    result = run_platformio(command, model.path, args.baud)
-    if result.returncode != 0:
-        raise ToolError(f"{board.name}: not uploaded: {why_failed(result.stdout)}")
+    upload(board, model.path, args.port, args.baud)
     done = {
         "board": board.name,
         "model_hash": model.model_hash,

@@ -85,11 +85,13 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
         case "unclear":
             return _unclear(run, stage, first, second, table)
         case "within":
-            headline = f"{subject} costs {numbers} of accuracy: within the limit of "
+            headline = f"{subject} costs {numbers} of accuracy"
+            if loss.value <= 0:
+                headline = f"{subject} costs no accuracy: it changes by {_numbers(effect)}"
             return fine(
                 stage,
                 "loss",
-                headline + f"{run.max_drop:g}",
+                f"{headline}, within the limit of {run.max_drop:g}",
                 evidence=_evidence(run, stage, first, second),
                 effect=effect,
             )
@@ -103,9 +105,7 @@ def verdict(loss: Interval, max_drop: float) -> Verdict:
 
 
 def _numbers(loss: Interval) -> str:
-    return (
-        f"{points(loss.value)} points (95 %: {points(loss.low)} to {points(loss.high)}) "
-    ).rstrip()
+    return f"{points(loss.value)} points (95 %: {points(loss.low)} to {points(loss.high)})"
 
 
 def _unclear(run: Run, stage: str, first: Column, second: Column, table: Paired) -> Finding:

@@ -1,0 +1,101 @@
+"""`tinyhil run`: stream vectors to a board, compare every stage, say where accuracy goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from hil.backend.base import BACKENDS
+from hil.board import board_names, load_board
+from hil.diagnose import diagnose, failed
+from hil.errors import DeviceError, InputError
+from hil.record import Run, save_run
+from hil.report import render
+from hil.run import DEFAULT_MAX_DROP, Options, run
+from hil.screen import as_data, screen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--board", required=True, choices=board_names())
+    parser.add_argument(
+        "--backend",
+        choices=["auto", *BACKENDS],
+        default="auto",
+        help="auto: a board given by --port, else the embedded emulator",
+    )
+    parser.add_argument("--port", help="serial port of a real board")
+    parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
+    parser.add_argument("--vectors", type=Path, help="other windows (.npz) than the model's own")
+    parser.add_argument("--record", type=Path, help="write the run record (JSON) here")
+    parser.add_argument("--report", type=Path, help="write the report (HTML) here")
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=DEFAULT_MAX_DROP,
+        metavar="POINTS",
+        help="fail when int8 surely loses more than this against float (default %(default)g)",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="stream N windows (default: all, at most 300)"
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run, print, write; see hil/cli.py for the exit codes."""
+    for path in (args.record, args.report):
+        if path is not None:
+            writable(path)
+    options = Options(
+        board=load_board(args.board),
+        backend=args.backend,
+        port=args.port,
+        model=args.model,
+        vectors=args.vectors,
+        limit=args.limit,
+        max_drop=args.max_drop,
+        command=shlex.join(["tinyhil", *sys.argv[1:]]),
+    )
+    # Progress goes to standard error, so that standard output is the verdict alone.
+    measured = run(options, lambda text: print(text, file=sys.stderr))
+    findings = diagnose(measured)
+    write(measured, args.record, args.report)
+    if args.json:
+        data = as_data(measured, findings)
+        print(json.dumps({**data, "record": _name(args.record), "report": _name(args.report)}))
+    else:
+        print(screen(measured, findings))
+        for title, path in (("record", args.record), ("report", args.report)):
+            print(f"\n{title}: {path}" if path else "", end="")
+        print()
+    if measured.incomplete is not None:
+        return DeviceError.exit_code
+    return int(failed(findings))
+
+
+def writable(path: Path) -> None:
+    """Make the folder that `path` goes into; raise InputError now rather than after the run."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent}: {error.strerror or error}") from None
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
+
+
+def write(measured: Run, record: Path | None, report: Path | None) -> None:
+    """Write the record and the report where they are wanted."""
+    try:
+        if record is not None:
+            save_run(record, measured)
+        if report is not None:
+            report.write_text(render([measured], [diagnose(measured)]), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{error.filename or record}: {error.strerror or error}") from None
+
+
+def _name(path: Path | None) -> str | None:
+    return str(path) if path else None
