@@ -7,12 +7,16 @@ reference kernels, as PyPI's tflite-micro has them; where that wheel does not ex
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import interp
 from pipeline.preprocess import Preprocessing
+from pipeline.tflite import read_tflite
+from pipeline.verify import read_verified
 
 
 def float_scores(path: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,11 +42,18 @@ def int8_scores(
     path: Path, raw: NDArray[np.int16], preprocessing: Preprocessing
 ) -> NDArray[np.int8]:
     """Return [N, classes], quantized, of an int8 .tflite for raw windows [N, T, C]."""
+    graph = read_verified(path)
+    tensor = graph.tensors[graph.inputs[0]]
+    codes = preprocessing.quantize(raw, float(tensor.scale), tensor.zero_point)
+    if find_spec("tflite_micro") is None:
+        return interp.run(graph, codes[:, np.newaxis])[:, 0]
+    return _tflite_micro(path, codes)
+
+
+def _tflite_micro(path: Path, codes: NDArray[np.int8]) -> NDArray[np.int8]:
     from tflite_micro.python.tflite_micro import runtime
 
     interpreter = runtime.Interpreter.from_file(str(path))
-    details = interpreter.get_input_details(0)["quantization_parameters"]
-    codes = preprocessing.quantize(raw, float(details["scales"][0]), int(details["zero_points"][0]))
     scores = []
     for window in codes:
         interpreter.reset()
@@ -57,20 +68,11 @@ def accuracy(scores: NDArray[np.generic], label: NDArray[np.int16]) -> float:
     return float(np.mean(np.argmax(scores, axis=1) == label))
 
 
-def weight_sparsity(model: bytes) -> float:
+def weight_sparsity(path: Path) -> float:
     """Return the share of zeros among a .tflite's weights: constants with two axes or more.
 
     int8 weights are symmetric (zero point 0), so a zero code is a zero.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = schema.ModelT.InitFromPackedBuf(model, 0)
-    types = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.INT8: np.int8}
-    zeros = total = 0
-    for tensor in graph.subgraphs[0].tensors:
-        data = graph.buffers[tensor.buffer].data
-        if data is None or len(data) == 0 or tensor.type not in types or len(tensor.shape) < 2:
-            continue
-        values = np.frombuffer(bytes(data), types[tensor.type])
-        zeros, total = zeros + int(np.count_nonzero(values == 0)), total + values.size
-    return zeros / total
+    constants = [t.data for t in read_tflite(path).tensors if t.data is not None]
+    weights = [c for c in constants if c.ndim >= 2 and c.dtype in (np.float32, np.int8)]
+    return sum(int(np.count_nonzero(w == 0)) for w in weights) / sum(w.size for w in weights)

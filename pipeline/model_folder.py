@@ -2,16 +2,21 @@
 
 What a folder holds is said in hil/model_folder.py. It is used by `tinyhil train` and
 `tinyhil import`, and needs no tensorflow.
+
+    python -m pipeline.model_folder DIR…             make C and layer pairs anew where they differ
+    python -m pipeline.model_folder --check DIR…     only say so, with exit code 1
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hil.errors import InputError, clean
+from hil.errors import InputError, TinyhilError, clean
 from hil.model_folder import (
     FORMAT,
     VERSION,
@@ -19,10 +24,15 @@ from hil.model_folder import (
     LayerPair,
     ModelManifest,
     PreprocessingConstants,
+    load_model_folder,
     save_manifest,
     sha256_file,
 )
 from hil.vectors import Vectors, save_vectors
+from pipeline.align import align
+from pipeline.emit_c import emit
+from pipeline.tflite import read_tflite
+from pipeline.verify import read_verified
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,44 @@ def _fill(folder: Path, draft: Draft) -> None:
             save_vectors(folder / f"{name}.npz", vectors)
     if draft.vectors is not None and draft.vectors.manifest.notice:
         (folder / "NOTICE").write_text(_notice(draft.vectors), encoding="utf-8")
-    layers: tuple[LayerPair, ...] = ()
-    save_manifest(folder, _manifest(draft, layers, hashes(folder)))
+    save_manifest(folder, _manifest(draft, (), hashes(folder)))
+    complete(folder)
+
+
+def complete(folder: Path) -> bool:
+    """Make what follows from a folder's models, C and layer pairs; return whether it changed."""
+    manifest = load_model_folder(folder).manifest
+    layers = _layers(folder, manifest)
+    code = _emitted(folder)
+    if layers == manifest.layers and code == _present(folder):
+        return False
+    shutil.rmtree(folder / "c", ignore_errors=True)
+    (folder / "c").mkdir()
+    for name, content in code.items():
+        (folder / "c" / name).write_bytes(content)
+    save_manifest(folder, replace(manifest, layers=layers, files=hashes(folder)))
+    return True
+
+
+def is_stale(folder: Path) -> bool:
+    """Return whether `complete` would change the folder."""
+    manifest = load_model_folder(folder).manifest
+    return _layers(folder, manifest) != manifest.layers or _emitted(folder) != _present(folder)
+
+
+def _layers(folder: Path, manifest: ModelManifest) -> tuple[LayerPair, ...]:
+    reference = manifest.float_file
+    floats = read_tflite(folder / reference) if reference is not None else None
+    return align(read_verified(folder / "int8.tflite"), floats)
+
+
+def _emitted(folder: Path) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return {p.name: p.read_bytes() for p in emit(folder, "model", Path(scratch))}
+
+
+def _present(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted((folder / "c").glob("*")) if p.is_file()}
 
 
 def _notice(vectors: Vectors) -> str:
@@ -121,3 +167,24 @@ def _manifest(draft: Draft, layers: tuple[LayerPair, ...], files: dict[str, str]
         versions=draft.versions,
         files=files,
     )
+
+
+def main() -> int:
+    """Run as a script; see the module's docstring."""
+    parser = argparse.ArgumentParser(description="Keep what follows from a folder's models.")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
+    args = parser.parse_args()
+    act = is_stale if args.check else complete
+    try:
+        stale = [folder for folder in args.folders if act(folder)]
+    except TinyhilError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    for folder in stale:
+        print(f"{folder}: {'stale; run make generate' if args.check else 'written anew'}")
+    return int(args.check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

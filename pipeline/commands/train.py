@@ -18,7 +18,7 @@ from hil.strict_json import to_json
 from pipeline.data.load import choose_classes, load
 from pipeline.data.recordings import RecordingSet, cut
 from pipeline.data.split import Split, split_by_subject
-from pipeline.model_folder import Draft, check_target, write_folder
+from pipeline.model_folder import Draft, check_target, complete, write_folder
 
 ARCHS: Final = ("cnn", "lstm", "dense")
 #: What the trained bytes depend on, besides this project.
@@ -27,6 +27,12 @@ PACKAGES: Final = (
     "ai-edge-litert", "tflite-micro",
 )  # fmt: skip
 ROOT: Final = Path(__file__).resolve().parents[2]
+#: The code that decides the trained bytes. What is derived from them (C, layer pairs) is cheap and
+#: is made anew whenever it differs.
+CODE: Final = (
+    "pipeline/data/*.py", "pipeline/train/*.py", "pipeline/commands/train.py",
+    "pipeline/preprocess.py", "pipeline/evaluate.py", "hil/vectors.py",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,11 +85,18 @@ def _train_one(
     if folder is None:
         write_folder(out, _draft(args, arch, data, split, versions))
         folder = load_model_folder(out)
-    elif not args.json:
-        print(f"{out}: up to date (--force trains again)")
+    else:
+        _say(args, out, complete(out))
+        folder = load_model_folder(out)
     if not args.json:
         print(_table(folder, split))
     return folder
+
+
+def _say(args: argparse.Namespace, out: Path, changed: bool) -> None:
+    what = "C and layer pairs made anew" if changed else "up to date"
+    if not args.json:
+        print(f"{clean(str(out))}: {what}, nothing to train (--force trains again)")
 
 
 def _up_to_date(out: Path, inputs: str) -> ModelFolder | None:
@@ -153,11 +166,11 @@ def _versions() -> dict[str, str]:
 def _inputs_hash(
     args: argparse.Namespace, arch: str, data: RecordingSet, split: Split, versions: dict[str, str]
 ) -> str:
-    """Return the SHA-256 of all that the folder is made of: data, code, options, versions."""
+    """Return the SHA-256 of all that decides the trained bytes: data, code, options, versions."""
     digest = hashlib.sha256()
     for item in (data.sha256, _command(args, arch, split), *map(str, versions.items())):
         digest.update(item.encode() + b"\0")
-    for path in sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "hil").glob("*.py")]):
+    for path in sorted(p for pattern in CODE for p in ROOT.glob(pattern)):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

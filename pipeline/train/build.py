@@ -128,8 +128,9 @@ class _Measure:
                 self._check_agreement(stage, scores)
             else:
                 scores = int8_scores(path, self.test.raw, self.preprocessing)
+            sparsity = weight_sparsity(path)
         self.models[f"{stage}.tflite"] = content
-        self._row(variant, content, accuracy(scores, self.test.label), weight_sparsity(content))
+        self._row(variant, content, accuracy(scores, self.test.label), sparsity)
 
     def _check_agreement(self, stage: str, actual: NDArray[np.float32]) -> None:
         difference = float(np.max(np.abs(actual - self.scores[stage])))
