@@ -223,6 +223,9 @@ def _check_lengths(path: Path, run: Run) -> None:
         raise InputError(f"{path}: windows: label, subject and recording differ in length")
     if not all(-1 <= label < classes for label in run.windows.label):
         raise InputError(f"{path}: windows.label: outside -1…{classes - 1}")
+    for i, comparison in enumerate(run.comparisons):
+        if not all(0 <= window < count for window in comparison.differing):
+            raise InputError(f"{path}: comparisons[{i}].differing: outside 0…{count - 1}")
     for i, column in enumerate(run.columns):
         where = f"{path}: columns[{i}]"
         if not len(column.predicted) == len(column.scores) == count:

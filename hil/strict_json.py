@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -65,8 +66,12 @@ def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one l
         return _convert(next(a for a in args if a is not type(None)), value, where)
     if kind is float:
         _expect(type(value) in (int, float), "a number", value, where)
+        # JSON knows no infinity, but 1e999 becomes one, and such integers do not convert at all.
+        _expect(abs(value) <= sys.float_info.max, "a finite number", value, where)
         return float(value)
     _expect(type(value) is kind, f"of type {kind.__name__}", value, where)
+    if kind is int:
+        _expect(abs(value) < 2**63, "a number of 64 bits", value, where)
     return value
 
 

@@ -73,7 +73,7 @@ def step(run: Run, column: Column) -> Step:
         measured=int(matrix.sum()),
         accuracy=drift.accuracy(run, column),
         change=change(run, before, column) if before else None,
-        identical=before is not None and agreeing(run, before, column),
+        identical=before is not None and agreeing(before, column),
     )
 
 
@@ -83,7 +83,7 @@ def change(run: Run, before: Column, column: Column) -> Interval | None:
     return paired_difference(table) if table.total else None
 
 
-def agreeing(run: Run, before: Column, column: Column) -> bool:
+def agreeing(before: Column, column: Column) -> bool:
     """Return whether both columns chose the same class in every window that both measured."""
     pairs = [
         (a, b) for a, b in zip(before.predicted, column.predicted, strict=True) if a >= 0 and b >= 0

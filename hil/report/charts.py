@@ -15,12 +15,18 @@ from hil.report.text import NARROW, percent, signed
 #: Heights in pixels of the chain picture: its plot, and the whole with the labels below.
 PLOT_TOP, PLOT_BOTTOM, CHAIN_HEIGHT = 26, 196, 258
 
+#: The axis's labels have this share of the chain picture's width, left of the plot.
+GUTTER = 0.09
+
+#: Longer names of stages are cut in the picture (the table has them whole).
+MAX_STAGE = 16
+
 
 def bar(share: float | None, mark: float | None = None, kind: str = "") -> Markup:
     """Return a small bar of a share of one, with a tick at `mark`; its number stands beside it."""
     if share is None:
         return Markup("")
-    parts = [element("rect", width=at(share), height="100%", class_=f"fill {kind}".strip())]
+    parts = [element("rect", width=at(share), height=8, class_=f"fill {kind}".strip())]
     if mark is not None:
         parts.append(line(at(mark), 0, at(mark), 8, "mark"))
     return element("svg", *parts, class_="bar", aria_hidden="true")
@@ -66,18 +72,22 @@ def chain(steps: Sequence[Step], axis: Axis, limit: float | None, title: str) ->
     parts = [element("title", title)]
     parts += [p for tick in axis.ticks for p in _grid(axis, tick)]
     if limit is not None:
-        parts.append(line("0%", axis.y(limit), "100%", axis.y(limit), "limit"))
+        parts.append(line(at(GUTTER), axis.y(limit), "100%", axis.y(limit), "limit"))
         parts.append(text("limit", "100%", axis.y(limit) - 4, "tick end"))
     parts += [_joint(steps, i, axis) for i in range(1, len(steps)) if not steps[i].side_branch]
     for i, step in enumerate(steps):
-        parts += _column(step, at((i + 0.5) / len(steps)), axis)
+        parts += _column(step, _centre(i, steps), axis)
     return element("svg", *parts, class_="chain", height=CHAIN_HEIGHT, role="img", aria_label=title)
 
 
 def _grid(axis: Axis, tick: float) -> list[Markup]:
     y = axis.y(tick)
     label = f"{tick * 100:g}{NARROW}%"
-    return [line("0%", y, "100%", y, "grid"), text(label, "0%", y - 4, "tick")]
+    return [line(at(GUTTER), y, "100%", y, "grid"), text(label, "0%", y + 4, "tick")]
+
+
+def _centre(i: int, steps: Sequence[Step]) -> str:
+    return at(GUTTER + (1 - GUTTER) * (i + 0.5) / len(steps))
 
 
 def _joint(steps: Sequence[Step], i: int, axis: Axis) -> Markup:
@@ -86,14 +96,14 @@ def _joint(steps: Sequence[Step], i: int, axis: Axis) -> Markup:
     if before is None or here is None:
         return Markup("")
     kind = "joint lost" if steps[i].resolved_loss else "joint"
-    x1, x2 = at((i - 0.5) / len(steps)), at((i + 0.5) / len(steps))
+    x1, x2 = _centre(i - 1, steps), _centre(i, steps)
     return line(x1, axis.y(before.value), x2, axis.y(here.value), kind)
 
 
 def _column(step: Step, x: str, axis: Axis) -> list[Markup]:
     kind = f"{step.kind} side" if step.side_branch else step.kind
     labels = [
-        text(step.name, x, PLOT_BOTTOM + 22, "stage"),
+        text(_short(step.name), x, PLOT_BOTTOM + 22, "stage"),
         text(_change_text(step), x, PLOT_BOTTOM + 39, "lost" if step.resolved_loss else "change"),
         text(_interval_text(step), x, PLOT_BOTTOM + 54, "small"),
     ]
@@ -105,6 +115,10 @@ def _column(step: Step, x: str, axis: Axis) -> list[Markup]:
     dot = element("circle", cx=x, cy=f"{value:.4g}", r=5.5, class_=f"dot {kind}")
     above = text(percent(step.accuracy.value), x, high - 13, "value")
     return [line(x, low, x, high, f"interval {kind}"), dot, above, *labels]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_STAGE else name[: MAX_STAGE - 1] + "…"
 
 
 def _change_text(step: Step) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from hil import drift
 from hil.record import Column, Run
+from hil.report.chain import agreeing
 from hil.stats import multinomial_p
 
 #: Stages whose confusion matrices are shown: the notebook's model, its int8 form, the board's.
@@ -45,20 +46,26 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix; rows are true classes, in the order of the run's classes."""
+    """A confusion matrix; rows are true classes, in the order of the run's classes.
+
+    same_as: the stage it is compared with, where both chose the same class in every window.
+    """
 
     name: str
     runtime: str
     windows: int
+    same_as: str | None
     rows: tuple[tuple[Cell, ...], ...]
 
 
 @dataclass(frozen=True)
 class ClassesView:
-    """All about classes. `true`: the true shares over every labelled window."""
+    """All about classes. `true`: the true shares over every labelled window; `full`: the share
+    at which a bar is full, the largest of all."""
 
     classes: tuple[str, ...]
     true: tuple[float, ...]
+    full: float
     shares: tuple[ShareRow, ...]
     matrices: tuple[Matrix, ...]
     too_many: bool
@@ -70,10 +77,15 @@ def classes_view(run: Run) -> ClassesView:
     classes = run.windows.classes
     too_many = len(classes) > MAX_MATRIX
     shown = [] if too_many else [c for n in MATRICES if (c := drift.column(run, n))]
+    true = tuple(labelled.count(k) / max(1, len(labelled)) for k in range(len(classes)))
+    rows = tuple(share_row(run, c) for c in drift.chain(run))
     return ClassesView(
         classes=classes,
-        true=tuple(labelled.count(k) / max(1, len(labelled)) for k in range(len(classes))),
-        shares=tuple(share_row(run, c) for c in drift.chain(run)),
+        true=true,
+        full=max(
+            (s for s in (*true, *(x.predicted for r in rows for x in r.shares)) if s), default=1.0
+        ),
+        shares=rows,
         matrices=tuple(m for c in shown if (m := matrix(run, c)).windows),
         too_many=too_many,
     )
@@ -97,4 +109,12 @@ def matrix(run: Run, column: Column) -> Matrix:
         tuple(Cell(int(n), int(n) / max(1, int(row.sum())), k == j) for j, n in enumerate(row))
         for k, row in enumerate(counts)
     )
-    return Matrix(column.name, column.runtime, int(counts.sum()), rows)
+    before = drift.column(run, column.after) if column.after else None
+    same = before is not None and agreeing(before, column)
+    return Matrix(
+        name=column.name,
+        runtime=column.runtime,
+        windows=int(counts.sum()),
+        same_as=column.after if same else None,
+        rows=rows,
+    )

@@ -66,7 +66,11 @@ def verdict_view(run: Run, findings: Sequence[Finding], chain: ChainView) -> Ver
 def device_exact(run: Run) -> tuple[int, int] | None:
     """Return (windows compared, windows differing) of the device's output bytes."""
     kinds = {c.name: c.kind for c in run.columns}
-    outputs = [c for c in run.comparisons if c.what == "output" and kinds.get(c.actual) == "device"]
+    outputs = [
+        c
+        for c in run.comparisons
+        if c.what == "output" and kinds.get(c.actual) == "device" and c.compared
+    ]
     if not outputs:
         return None
     return outputs[0].compared, len(outputs[0].differing)

@@ -51,6 +51,9 @@ def test_a_good_object_is_read() -> None:
     [
         ({"name": 3}, r"f\.name: must be of type str"),
         ({"ratio": True}, r"f\.ratio: must be a number"),
+        ({"ratio": float("inf")}, r"f\.ratio: must be a finite number"),
+        ({"ratio": 10**400}, r"f\.ratio: must be a finite number"),
+        ({"parts": [{"x": 2**63}]}, r"f\.parts\[0\]\.x: must be a number of 64 bits"),
         ({"parts": {"x": 1}}, r"f\.parts: must be a list"),
         ({"parts": [{"x": "1"}]}, r"f\.parts\[0\]\.x: must be of type int"),
         ({"parts": [{"x": True}]}, r"f\.parts\[0\]\.x: must be of type int"),

@@ -38,6 +38,7 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
         (["windows", "label"], [0] * 11, "differ in length"),
         (["windows", "label", 3], 3, "outside"),
         (["columns", 0, "predicted"], [0], "not one prediction"),
+        (["comparisons", 0, "differing"], [12], r"comparisons\[0\].differing"),
         (["columns", 2, "predicted", 4], 99, r"columns\[2\].predicted"),
         (["columns", 1, "scores", 0], [0.5], r"columns\[1\].scores"),
         (["columns", 1, "scores", 0], [], r"columns\[1\].scores"),

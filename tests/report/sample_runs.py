@@ -200,7 +200,7 @@ def sample_comparisons(windows: int) -> tuple[ByteComparison, ...]:
     return (
         ByteComparison("int8", "device", "output", windows, (), 0),
         ByteComparison("int8", "device-raw", "input", windows, (), 0),
-        ByteComparison("int8", "int8-litert-ref", "output", windows, (3, 17, 44), 9),
+        ByteComparison("int8", "int8-litert-ref", "output", windows, (3, 7, 10), 9),
         ByteComparison("int8", "int8-xnnpack", "output", windows, tuple(range(0, windows, 5)), 9),
     )
 
