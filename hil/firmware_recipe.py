@@ -72,6 +72,7 @@ IDENTITY_GLOBS: Final = (
     "hil/firmware_recipe.py",
     "pipeline/emit_c/**/*.py",
     "pipeline/*.py",
+    "pipeline/ops/*.py",
 )
 
 

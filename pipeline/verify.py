@@ -35,12 +35,12 @@ def verify(graph: Graph, name: str) -> None:
     """Raise InputError unless the model can be run; `name` is the file's, for the message."""
     if not graph.ops:
         raise InputError(f"{name}: has no operators")
-    if floats := [
-        t for t in graph.tensors if t.dtype == "float32" and t.elements and _used(graph, t.index)
-    ]:
-        what = "weights" if any(t.data is not None for t in floats) else "activations"
-        example = clean(floats[0].name, 60)
-        raise InputError(f"{name}: has float {what} ({example}); {FULL_INT8}")
+    floats = [t for t in graph.tensors if t.dtype == "float32" and _used(graph, t.index)]
+    if floats:
+        constants = [t for t in floats if t.data is not None]
+        what, example = ("weights", constants[0]) if constants else ("activations", floats[0])
+        name_there = clean(example.name, 60)
+        raise InputError(f"{name}: has float {what} ({name_there}); {FULL_INT8}")
     reasons = list(_unsupported(graph)) or list(_ill_formed(graph)) or list(_refused(graph))
     if reasons:
         raise InputError(f"{name}: {'; '.join(reasons)}")

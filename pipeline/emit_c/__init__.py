@@ -13,6 +13,7 @@ the compiler sees, their loops have known trip counts, which is most of their sp
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from hil.errors import InputError, clean
 from hil.model_folder import load_model_folder
 from hil.vectors import load_vectors
 from pipeline.emit_c.model import ModelCode, Source, banner, generate
+from pipeline.ir import Graph
 from pipeline.plan import check_budget
 from pipeline.preprocess import Preprocessing
 from pipeline.verify import read_verified
@@ -31,7 +33,28 @@ INTERFACE: Final = "nn_model.h"
 INCLUDE: Final = re.compile(r'^#include "(nn_[a-z0-9_]+\.h)"\n', re.MULTILINE)
 
 
-def emit(  # noqa: PLR0913 - each is an option of `tinyhil emit`
+@dataclass(frozen=True)
+class Emitted:
+    """What was written, and what it needs."""
+
+    files: list[Path]
+    graph: Graph
+    code: ModelCode
+
+
+def emit(
+    source: Path, name: str, out: Path, *, kernels: bool = True, single_header: bool = False
+) -> list[Path]:
+    """Write a model as C into the folder `out` and return the files' paths.
+
+    source: a .tflite or a model folder. kernels: copy the kernel headers too (without them,
+    firmware/lib/nn must be on the include path). Nothing is written where anything is refused.
+    Raises InputError.
+    """
+    return emit_model(source, name, out, kernels=kernels, single_header=single_header).files
+
+
+def emit_model(  # noqa: PLR0913 - each is an option of `tinyhil emit`
     source: Path,
     name: str,
     out: Path,
@@ -39,13 +62,8 @@ def emit(  # noqa: PLR0913 - each is an option of `tinyhil emit`
     kernels: bool = True,
     single_header: bool = False,
     board: Board | None = None,
-) -> list[Path]:
-    """Write a model as C into the folder `out` and return the files' paths.
-
-    source: a .tflite or a model folder. kernels: copy the kernel headers too (without them,
-    firmware/lib/nn must be on the include path). board: refuse what cannot fit it. Nothing is
-    written where anything is refused. Raises InputError.
-    """
+) -> Emitted:
+    """As `emit`; with `board`, also refuse a model that cannot fit it."""
     loaded = load_source(source)
     code = generate(loaded, name)
     if board is not None:
@@ -55,7 +73,7 @@ def emit(  # noqa: PLR0913 - each is an option of `tinyhil emit`
     else:
         files = two_files(loaded, code)
         files.update({h: (KERNEL_DIR / h).read_text() for h in _needed(code) if kernels})
-    return _write(out, files)
+    return Emitted(_write(out, files), loaded.graph, code)
 
 
 def load_source(source: Path) -> Source:

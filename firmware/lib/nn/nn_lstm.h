@@ -90,10 +90,13 @@ static inline int32_t nn_tanh(int32_t x, int32_t left_shift) {
     return (scaled >= 0 ? result + (1 << 7) : -result + (1 << 7) - 1) >> 8;
 }
 
-/* The weighted sums of one gate in Q3.12. Input and state are rounded apart, then added. */
-NN_INLINE void nn_lstm_gate(const struct nn_lstm *layer, const struct nn_lstm_matrix *input,
-                            const struct nn_lstm_matrix *recurrent, const int8_t *x,
-                            const int8_t *hidden, int16_t *gate) {
+/* The weighted sums of one gate in Q3.12. Input and state are rounded apart, then added. Called
+ * once per gate, not in a loop over them: so multipliers and shifts are constants too. */
+NN_INLINE void nn_lstm_gate(const struct nn_lstm *layer, int32_t which, const int8_t *x,
+                            const int8_t *hidden, int16_t *gates) {
+    const struct nn_lstm_matrix *input = &layer->input[which];
+    const struct nn_lstm_matrix *recurrent = &layer->recurrent[which];
+    int16_t *const gate = gates + which * layer->units;
     const size_t depth = (size_t)layer->depth, units = (size_t)layer->units;
     const int8_t *w = input->weights, *r = recurrent->weights;
     size_t u, i;
@@ -147,12 +150,12 @@ NN_INLINE void nn_lstm_unit(const struct nn_lstm *layer, const int16_t *gates, i
  * gates [4, units] is scratch. */
 NN_INLINE void nn_lstm(const struct nn_lstm *layer, const int8_t *input, int8_t *hidden,
                        int16_t *cell, int16_t *gates, int8_t *output) {
-    int32_t t, g, u;
+    int32_t t, u;
     for (t = 0; t < layer->steps; t++) {
-        for (g = 0; g < NN_LSTM_GATES; g++) {
-            nn_lstm_gate(layer, &layer->input[g], &layer->recurrent[g], input, hidden,
-                         gates + g * layer->units);
-        }
+        nn_lstm_gate(layer, NN_LSTM_FORGET, input, hidden, gates);
+        nn_lstm_gate(layer, NN_LSTM_INPUT, input, hidden, gates);
+        nn_lstm_gate(layer, NN_LSTM_CELL, input, hidden, gates);
+        nn_lstm_gate(layer, NN_LSTM_OUTPUT, input, hidden, gates);
         for (u = 0; u < layer->units; u++) {
             nn_lstm_unit(layer, gates, u, cell, hidden);
         }

@@ -1,0 +1,64 @@
+"""`tinyhil emit`: a model as C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hil.board import board_names, load_board
+from hil.errors import clean
+from pipeline.emit_c import Emitted, emit_model
+from pipeline.ops import OPERATORS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("model", type=Path, help="an int8 .tflite, or a model folder")
+    parser.add_argument("--name", required=True, help="prefix of files, macros and symbols in C")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+    parser.add_argument(
+        "--single-header", action="store_true", help="write NAME.h alone, kernels included"
+    )
+    parser.add_argument(
+        "--board", choices=board_names(), help="refuse a model that cannot fit this board"
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Write the C; print what was written and what it needs."""
+    board = load_board(args.board) if args.board else None
+    emitted = emit_model(
+        args.model, args.name, args.out, single_header=args.single_header, board=board
+    )
+    if args.json:
+        print(json.dumps(_as_json(emitted), indent=1))
+        return 0
+    for path in emitted.files:
+        print(clean(str(path)))
+    macs = sum(OPERATORS[op.name].macs(emitted.graph, op) for op in emitted.graph.ops)
+    print(
+        f"{len(emitted.graph.ops)} layers, {macs:,} multiply-accumulates, "
+        f"{emitted.code.constant_bytes:,} bytes of weights, "
+        f"{emitted.code.plan.size:,} bytes of arena"
+    )
+    return 0
+
+
+def _as_json(emitted: Emitted) -> dict[str, object]:
+    graph = emitted.graph
+    return {
+        "files": [str(path) for path in emitted.files],
+        "model_hash": graph.sha256.hex(),
+        "arena_bytes": emitted.code.plan.size,
+        "constant_bytes": emitted.code.constant_bytes,
+        "layers": [
+            {
+                "name": graph.layer_name(op),
+                "operator": op.name,
+                "shape": list(graph.output_of(op).shape),
+                "macs": OPERATORS[op.name].macs(graph, op),
+            }
+            for op in graph.ops
+        ],
+    }
