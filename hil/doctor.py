@@ -24,6 +24,9 @@ Status = Literal["ok", "missing", "optional"]
 #: Installed size of the training packages (2.4 GB) with room for pip to unpack them.
 TRAIN_BYTES: Final = 4 * 10**9
 
+#: Has a check of its own: there are no wheels for some Pythons, and runs go on without it.
+TFLM: Final = "tflite-micro"
+
 #: How GCC is asked for the boards' C library: it answers with a full path where it has one.
 NEWLIB_FLAGS: Final = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 
@@ -72,9 +75,9 @@ def packages(extra: str, machine: Machine) -> Result:
     wanted = _requirements(extra, machine)
     if not wanted:
         return Result(name, "missing", "tinyhil itself is not installed", pip(machine, "-e", "."))
-    lacking = [r for r in wanted if not _satisfied(r, machine)]
+    lacking = [r for r in wanted if r.name != TFLM and not _satisfied(r, machine)]
     if not lacking:
-        listed = ", ".join(f"{r.name} {machine.version(r.name)}" for r in wanted)
+        listed = ", ".join(f"{r.name} {machine.version(r.name)}" for r in wanted if r.name != TFLM)
         return Result(name, "ok", listed)
     mend = pip(machine, *(f"{r.name}{r.specifier}" for r in lacking))
     return Result(name, "missing", ", ".join(r.name for r in lacking), mend)
@@ -101,12 +104,13 @@ def _satisfied(requirement: Requirement, machine: Machine) -> bool:
 def tflm(machine: Machine) -> Result:
     """TensorFlow Lite Micro's own interpreter: wheels exist for some Pythons only."""
     name = "TFLM's reference interpreter"
-    version = machine.version("tflite-micro")
+    version = machine.version(TFLM)
     if version is not None:
-        return Result(name, "ok", f"tflite-micro {version}")
-    found = "no tflite-micro: the project's own interpreter (proved equal) stands in, and says so"
-    if any(r.name == "tflite-micro" for r in _requirements("", machine)):
-        return Result(name, "optional", found, pip(machine, "tflite-micro"))
+        return Result(name, "ok", f"{TFLM} {version}")
+    found = "missing: the project's own interpreter (tested equal) stands in, and says so"
+    wheels = [r for r in _requirements("", machine) if r.name == TFLM]
+    if wheels:
+        return Result(name, "optional", found, pip(machine, f"{TFLM}{wheels[0].specifier}"))
     return Result(name, "optional", f"{found}; wheels exist for Python 3.11 and 3.12")
 
 

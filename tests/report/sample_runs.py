@@ -54,7 +54,7 @@ def sample_run(
     seed: int = 1, windows: int = 300, board: str = "nano33", arch: str = "cnn", lost: float = 0.0
 ) -> Run:
     """Return a run of an emulated board; `lost`: share of windows that int8 gives to class 0."""
-    rng = random.Random(seed)  # noqa: S311 - the same record every time
+    rng = random.Random(seed)
     known = sample_windows(rng, windows)
     layers = sample_layers(windows)
     return Run(

@@ -1,0 +1,214 @@
+"""The doctor on machines that lack one thing or another; none of them is this one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from hil import doctor
+from hil.cli import main
+from hil.doctor import Result
+from hil.machine import Machine, Port
+
+REQUIREMENTS = [
+    "numpy>=1.26",
+    "tflite-micro>=0.dev20260601; python_version >= '3.11' and python_version < '3.13'",
+    "unicorn<2.2,>=2.1.4; extra == 'emulator'",
+    "platformio>=6.1.18; extra == 'firmware'",
+    "tensorflow>=2.18; extra == 'train'",
+]
+VERSIONS = {
+    "numpy": "2.4.0",
+    "tflite-micro": "0.dev20261023182759",
+    "unicorn": "2.1.4",
+    "platformio": "6.2.0",
+    "tensorflow": "2.21.0",
+}
+TOOLS = frozenset({"arm-none-eabi-gcc", "cc", "openocd"})
+NANO = Port("/dev/ttyACM0", (0x2341, 0x805A), "dialout", usable=True)
+
+
+@dataclass(frozen=True)
+class Fake(Machine):
+    """A machine made up of what a test says; complete unless it says otherwise."""
+
+    python: tuple[int, ...] = (3, 11, 2)  # type: ignore[assignment]
+    executable: str = "/venv/bin/python"
+    root: bool = False
+    tools: frozenset[str] = TOOLS
+    versions: dict[str, str] = field(default_factory=lambda: dict(VERSIONS))
+    asked: tuple[str, ...] = tuple(REQUIREMENTS)
+    serial: tuple[Port, ...] = (NANO,)
+    newlib: str = "/usr/lib/arm-none-eabi/libc.a"
+    free: int = 10**12
+
+    def tool(self, name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in self.tools else None
+
+    def output(self, *command: str) -> str:
+        return self.newlib if "-print-file-name=libc.a" in command else "12.2.1"
+
+    def version(self, package: str) -> str | None:
+        return self.versions.get(package)
+
+    def requirements(self) -> list[str]:
+        return list(self.asked)
+
+    def python_range(self) -> str:
+        return "<3.14,>=3.10"
+
+    def ports(self) -> list[Port]:
+        return list(self.serial)
+
+    def free_bytes(self) -> int:
+        return self.free
+
+
+def without(*names: str) -> Fake:
+    return Fake(versions={k: v for k, v in VERSIONS.items() if k not in names})
+
+
+def test_a_complete_machine_lacks_nothing() -> None:
+    for job, results in doctor.examine(Fake()):
+        assert all(r.status == "ok" and r.mend is None for r in results), job.name
+
+
+SYSTEM_GCC = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+PIP = "/venv/bin/python -m pip install "
+
+
+@pytest.mark.parametrize(
+    ("machine", "job", "check", "status", "found", "mend"),
+    [
+        (Fake(python=(3, 9, 1)), "emulator", "Python", "missing", "3.9.1, must be <3.14,>=3.10",
+         "sudo apt-get install python3 python3-venv"),
+        (Fake(python=(3, 14, 0)), "emulator", "Python", "missing", "3.14.0", "python3-venv"),
+        (without("numpy"), "emulator", "packages: harness", "missing", "numpy",
+         PIP + "'numpy>=1.26'"),
+        (without("unicorn"), "emulator", "packages: emulator", "missing", "unicorn",
+         PIP + "'unicorn<2.2,>=2.1.4'"),
+        (Fake(versions={**VERSIONS, "unicorn": "2.2.0"}), "emulator", "packages: emulator",
+         "missing", "unicorn", "unicorn"),
+        (Fake(asked=()), "emulator", "packages: harness", "missing", "not installed",
+         PIP + "-e ."),
+        (replace(without("tflite-micro"), python=(3, 13, 0)), "emulator",
+         "TFLM's reference interpreter", "optional", "Python 3.11 and 3.12", None),
+        (without("tflite-micro"), "emulator", "TFLM's reference interpreter", "optional",
+         "stands in", PIP + "'tflite-micro>=0.dev20260601'"),
+        (Fake(tools=TOOLS - {"cc"}), "emulator", "cc", "optional", "slower",
+         "sudo apt-get install gcc libc6-dev"),
+        (Fake(tools=TOOLS - {"arm-none-eabi-gcc"}), "firmware", "arm-none-eabi-gcc", "missing",
+         "not on PATH", SYSTEM_GCC),
+        (Fake(newlib="libc.a"), "firmware", "arm-none-eabi-gcc", "missing", "no newlib",
+         SYSTEM_GCC),
+        (Fake(newlib=""), "firmware", "arm-none-eabi-gcc", "missing", "no newlib", SYSTEM_GCC),
+        (without("platformio"), "firmware", "packages: firmware", "missing", "platformio",
+         PIP + "'platformio>=6.1.18'"),
+        (without("tensorflow"), "train", "packages: train", "missing", "tensorflow",
+         PIP + "'tensorflow>=2.18'"),
+        (replace(without("tensorflow"), free=10**9), "train", "disk space", "missing",
+         "1.0 GB free", "free some space"),
+        (Fake(free=10**9), "train", "disk space", "ok", "1.0 GB free", None),
+        (Fake(serial=()), "flash-nano33", "serial port", "missing", "none", "tinyhil boards"),
+        (Fake(serial=(replace(NANO, usable=False),)), "flash-nano33", "serial port", "missing",
+         "no permission for /dev/ttyACM0", 'sudo usermod -aG dialout "$USER", then log in again'),
+        (Fake(serial=(replace(NANO, usb_id=None),)), "flash-nano33", "serial port", "ok",
+         "none is nano33", None),
+        (Fake(tools=TOOLS - {"openocd"}), "flash-sensortile", "uploader", "missing",
+         "none of openocd, st-flash, dfu-util", "sudo apt-get install openocd"),
+        (Fake(tools=TOOLS - {"openocd"} | {"dfu-util"}), "flash-sensortile", "uploader", "ok",
+         "/usr/bin/dfu-util", None),
+    ],
+)  # fmt: skip
+def test_each_lack_is_named_with_what_mends_it(  # noqa: PLR0917 - a row of the table
+    machine: Fake, job: str, check: str, status: str, found: str, mend: str | None
+) -> None:
+    ((entry, results),) = [(j, r) for j, r in doctor.examine(machine) if j.name == job]
+    (result,) = [r for r in results if r.name == check]
+    assert result.status == status
+    assert found in result.found
+    assert (result.mend is None) if mend is None else (mend in (result.mend or ""))
+    assert entry.ready(results) == (status != "missing")
+
+
+def test_root_needs_no_sudo() -> None:
+    assert doctor.apt(Fake(root=True), "x") == "apt-get install x"
+
+
+def test_a_port_of_another_board_does_not_hide_this_boards() -> None:
+    other = Port("/dev/ttyUSB7", (1, 2), "dialout", usable=False)
+    result = doctor.board_port("nano33", Fake(serial=(other, NANO)))
+    assert (result.status, result.found) == ("ok", "/dev/ttyACM0")
+
+
+def test_the_emulator_needs_no_training_packages_and_no_board() -> None:
+    machine = replace(without("tensorflow"), serial=(), tools=TOOLS - {"openocd"})
+    states = {job.name: job.ready(results) for job, results in doctor.examine(machine)}
+    assert states == {
+        "emulator": True, "firmware": True, "train": False,
+        "flash-nano33": False, "flash-sensortile": False,
+    }  # fmt: skip
+
+
+Faked = Callable[[Fake], None]
+
+
+@pytest.fixture
+def on(monkeypatch: pytest.MonkeyPatch) -> Faked:
+    return lambda machine: monkeypatch.setattr("hil.machine.Machine", lambda: machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "words"),
+    [
+        (Fake(), 0, "This machine can run models on the emulated boards."),
+        (without("tensorflow"), 0, PIP + "'tensorflow>=2.18'"),
+        (without("unicorn"), 1, "This machine cannot run models on the emulated boards yet."),
+        (Fake(tools=frozenset({"cc"})), 1, "To build firmware:\n  " + SYSTEM_GCC),
+        (Fake(tools=TOOLS - {"cc"}), 0, "Better with:\n  sudo apt-get install gcc libc6-dev"),
+    ],
+)
+def test_the_exit_code_says_whether_the_main_job_can_run(
+    on: Faked, machine: Fake, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on(machine)
+    assert main(["doctor"]) == code
+    assert words in capsys.readouterr().out
+
+
+def test_json_carries_every_check(on: Faked, capsys: pytest.CaptureFixture[str]) -> None:
+    on(without("unicorn"))
+    assert main(["doctor", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["ready"] is False
+    assert [job["name"] for job in data["jobs"]] == [job.name for job in doctor.jobs()]
+    lacking = [c for job in data["jobs"] for c in job["checks"] if c["status"] != "ok"]
+    assert [c["name"] for c in lacking] == ["packages: emulator"]
+
+
+def test_names_from_ports_cannot_write_to_the_terminal(
+    on: Faked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on(Fake(serial=(replace(NANO, device="/dev/\x1b[2Jtty"),)))
+    main(["doctor"])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_machine_without_even_the_doctors_packages_gets_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "packaging.requirements", None)
+    monkeypatch.delitem(sys.modules, "hil.doctor")
+    assert main(["doctor"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "pip install -e" in error
+
+
+def test_this_machine_can_be_looked_at() -> None:
+    for _, results in doctor.examine(Machine()):
+        assert all(isinstance(r, Result) and r.found for r in results)
