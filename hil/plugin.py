@@ -1,1 +1,225 @@
-"""The pytest plugin: options, fixtures and findings for `pytest hil/ --board …`."""
+"""The pytest plugin: options, fixtures and findings for `pytest hil/ --board …`.
+
+It is loaded into every pytest run of the environment it is installed in, so it does nothing and
+imports nothing heavy until `--board` is given. An option that another plugin has taken is left to
+it; `-p no:tinyhil` takes this plugin out altogether.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pytest
+
+from hil.backend.base import BACKENDS, choose
+from hil.board import PROJECT_DIR, board_names, load_board
+from hil.errors import TinyhilError
+
+if TYPE_CHECKING:
+    from hil.device import Device
+    from hil.findings import Finding
+    from hil.record import Run
+    from hil.run import Job, Options
+    from hil.target import Target
+
+T = TypeVar("T")
+
+DEFAULT_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
+
+#: Where the run is kept for the summaries, once there is one.
+RUN_KEY: Final = pytest.StashKey["Run"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, in a group of their own."""
+    group = parser.getgroup("tinyhil", "hardware in the loop (tinyhil)")
+    backends = ["auto", *BACKENDS]
+    _add(group, "--board", choices=board_names(), help="board to test; without it, hil/ is skipped")
+    _add(group, "--backend", choices=backends, default="auto",
+         help="auto: a board given by --port, else the embedded emulator")  # fmt: skip
+    _add(group, "--port", help="serial port of a real board")
+    _add(group, "--model", type=Path, default=DEFAULT_MODEL, help="model folder")
+    _add(group, "--vectors", type=Path, help="other windows (.npz) than the model's own")
+    _add(group, "--record", type=Path, help="write the run record (JSON) here")
+    _add(group, "--report", type=Path, help="write tinyhil's report (HTML) here")
+    _add(group, "--max-drop", type=float, default=2.0, metavar="POINTS",
+         help="fail when int8 surely loses more than this against float (default 2)")  # fmt: skip
+    _add(group, "--limit", type=int, metavar="N", help="stream N windows (default: up to 300)")
+
+
+def _add(group: pytest.OptionGroup, name: str, **settings: Any) -> None:
+    try:
+        group.addoption(name, dest=_dest(name), **settings)
+    except ValueError:
+        return  # another plugin's: its run is none of our business
+
+
+def _dest(name: str) -> str:
+    return "tinyhil_" + name.removeprefix("--").replace("-", "_")
+
+
+def _option(config: pytest.Config, name: str) -> Any:
+    return config.getoption(_dest(name), default=None)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which board, back end and model are tested."""
+    board = _option(config, "--board")
+    if board is None:
+        return None
+    asked = _option(config, "--backend")
+    taken = choose(asked, _option(config, "--port"))
+    how = " (chosen by auto)" if asked == "auto" else ""
+    return f"tinyhil: board {board}, back end {taken}{how}, model {_option(config, '--model')}"
+
+
+@pytest.fixture(scope="session")
+def hil_options(request: pytest.FixtureRequest) -> Options:
+    """What to run, from the command line; skips where no board was named."""
+    config = request.config
+    if _option(config, "--board") is None:
+        pytest.skip("no board: name one, e.g. pytest hil/ --board nano33")
+    from hil.run import Options
+
+    return Options(
+        board=load_board(_option(config, "--board")),
+        backend=_option(config, "--backend"),
+        port=_option(config, "--port"),
+        model=_option(config, "--model"),
+        vectors=_option(config, "--vectors"),
+        limit=_option(config, "--limit"),
+        max_drop=_option(config, "--max-drop"),
+        command=shlex.join(["pytest", *sys.argv[1:]]),
+    )
+
+
+@pytest.fixture(scope="session")
+def hil_job(hil_options: Options) -> Job:
+    """Model, windows, and what the host models answer to them."""
+    from hil.run import prepare
+
+    return _or_fail(lambda: prepare(hil_options))
+
+
+@pytest.fixture(scope="session")
+def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) -> Iterator[Target]:
+    """The device under test, open for the whole session, with its back end."""
+    from hil.target import connect
+
+    o = hil_options
+    say = _sayer(pytestconfig)
+    context = connect(o.board, o.backend, o.port, hil_job.folder, say)
+    yield _or_fail(context.__enter__)
+    context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def hil_device(hil_target: Target) -> Device:
+    """The device under test as an object: one method per request of the protocol."""
+    return hil_target.device
+
+
+@pytest.fixture(scope="session")
+def hil_run(
+    hil_options: Options, hil_job: Job, hil_target: Target, pytestconfig: pytest.Config
+) -> Run:
+    """Everything measured, once per session; written to --record and --report."""
+    from hil.commands.run import writable, write
+    from hil.run import run_on
+
+    record, report = _option(pytestconfig, "--record"), _option(pytestconfig, "--report")
+
+    def measure() -> Run:
+        for path in (record, report):
+            if path is not None:
+                writable(path)
+        measured = run_on(hil_target, hil_options, hil_job)
+        write(measured, record, report)
+        return measured
+
+    pytestconfig.stash[RUN_KEY] = _or_fail(measure)
+    return pytestconfig.stash[RUN_KEY]
+
+
+@pytest.fixture(scope="session")
+def hil_findings(
+    hil_run: Run, record_testsuite_property: Callable[[str, object], None]
+) -> list[Finding]:
+    """What `tinyhil run` would say of it; also written into JUnit's suite properties."""
+    from hil.diagnose import diagnose
+
+    findings = diagnose(hil_run)
+    for name, value in suite_properties(hil_run, findings):
+        record_testsuite_property(name, value)
+    return findings
+
+
+def suite_properties(run: Run, findings: list[Finding]) -> list[tuple[str, str]]:
+    """Return what JUnit is told of the whole run: who, how accurate, and every finding."""
+    from hil.drift import accuracy
+
+    who = run.identity
+    properties = [
+        ("board", who.board),
+        ("back end", who.backend_description),
+        ("model", f"{who.model_name} {who.model_hash}"),
+        ("firmware", f"{who.firmware_version} {who.firmware_hash}"),
+    ]
+    for item in run.columns:
+        if (value := accuracy(run, item)) is not None:
+            properties.append((f"accuracy {item.name}", f"{value.value:.4f}"))
+    if run.instructions_per_inference is not None:
+        properties.append(("instructions", str(run.instructions_per_inference)))
+    properties += [(f"finding {f.severity}", f.headline) for f in findings]
+    return properties
+
+
+def _or_fail(action: Callable[[], T]) -> T:
+    """Do it; a user's or a device's error fails the tests in one line, without a traceback."""
+    try:
+        return action()
+    except TinyhilError as error:
+        pytest.fail(f"tinyhil: {error}", pytrace=False)
+
+
+def _sayer(config: pytest.Config) -> Callable[[str], None]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(text: str) -> None:
+        if reporter is not None and config.get_verbosity() >= 0:
+            reporter.ensure_newline()
+            reporter.write_line(f"tinyhil: {text}")
+
+    return say
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the verdict as `tinyhil run` does."""
+    run = config.stash.get(RUN_KEY, None)
+    if run is None:
+        return
+    from hil.diagnose import diagnose
+    from hil.screen import screen
+
+    terminalreporter.section("tinyhil")
+    terminalreporter.write_line(screen(run, diagnose(run)))
+    for name in ("--record", "--report"):
+        if (path := _option(config, name)) is not None:
+            terminalreporter.write_line(f"{name.removeprefix('--')}: {path}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
+    """Put the verdict and the findings at the top of pytest-html's page."""
+    run = session.config.stash.get(RUN_KEY, None)
+    if run is None:
+        return
+    from hil.diagnose import diagnose
+    from hil.screen import screen
+
+    prefix.append(f"<h2>tinyhil</h2><pre>{escape(screen(run, diagnose(run)))}</pre>")

@@ -15,7 +15,7 @@ from hil.inputs import Inputs, load_inputs
 from hil.measure import Bench, Measured, measure
 from hil.model_folder import ModelFolder, load_model_folder, sha256_file
 from hil.record import Identity, Memory, Run
-from hil.reference import run_reference
+from hil.reference import Reference, run_reference
 from hil.target import Say, Target, connect
 from hil.wire.messages import LastFaultReply
 
@@ -43,34 +43,65 @@ class Options:
     quiet: bool = False
 
 
-def run(options: Options, say: Say) -> Run:
-    """Measure everything and return the record.
+@dataclass(frozen=True)
+class Job:
+    """The host's side of a run: files read and checked, host models run."""
 
-    A device that fails half-way gives an incomplete record, with what was measured and why it
-    ended. Raises InputError or ToolError before that, and DeviceError when there was no device to
-    begin with.
+    folder: ModelFolder
+    inputs: Inputs
+    reference: Reference
+
+
+def prepare(options: Options) -> Job:
+    """Read and check the files and run the host models: what is wrong there is told before a
+    device is built for, flashed or booted. Raises InputError or ToolError in one line.
     """
     if not 0 <= options.max_drop <= 100:
         raise InputError(f"--max-drop {options.max_drop:g}: must be from 0 to 100 points")
     folder = load_model_folder(options.model)
     inputs = load_inputs(folder, options.vectors, options.limit)
-    reference = run_reference(folder, inputs, options.quiet)
-    measured = Measured(len(inputs))
-    with connect(options.board, options.backend, options.port, folder, say) as target:
-        on_device = inputs.on_device and target.identity.raw_size > 0
-        bench = Bench(
-            device=target.device,
-            reference=reference,
-            raw=inputs.raw_bytes() if on_device else None,
-            emulated=target.backend.emulated,
-            count_estimate=getattr(target.backend, "count_estimate", None),
-            quiet=options.quiet,
-        )
-        outcome = _session(target, bench, measured)
-    identity = _identity(options, folder, inputs, target)
+    return Job(folder, inputs, run_reference(folder, inputs, options.quiet))
+
+
+def run(options: Options, say: Say) -> Run:
+    """Find or boot the device, measure everything and return the record.
+
+    Raises InputError or ToolError for what is wrong before that, and DeviceError when there was no
+    device to begin with.
+    """
+    job = prepare(options)
+    with connect(options.board, options.backend, options.port, job.folder, say) as target:
+        return run_on(target, options, job)
+
+
+def run_on(target: Target, options: Options, job: Job) -> Run:
+    """Measure everything on a device that is there, and return the record.
+
+    A device that fails half-way gives an incomplete record, with what was measured and why it
+    ended.
+    """
+    measured = Measured(len(job.inputs))
+    on_device = job.inputs.on_device and target.identity.raw_size > 0
+    bench = Bench(
+        device=target.device,
+        reference=job.reference,
+        raw=job.inputs.raw_bytes() if on_device else None,
+        emulated=target.backend.emulated,
+        count_estimate=getattr(target.backend, "count_estimate", None),
+        quiet=options.quiet,
+    )
+    outcome = _session(target, bench, measured)
+    identity = _identity(options, job, target)
     memory = _memory(options.board, target, measured)
     return assemble(
-        identity, folder, inputs, reference, measured, outcome, memory, options.max_drop
+        identity,
+        job.folder,
+        job.inputs,
+        job.reference,
+        measured,
+        outcome,
+        memory,
+        options.max_drop,
     )
 
 
@@ -148,17 +179,17 @@ def _notes(bench: Bench, measured: Measured, faults_before: int) -> tuple[str, .
     return tuple(notes)
 
 
-def _identity(options: Options, folder: ModelFolder, inputs: Inputs, target: Target) -> Identity:
+def _identity(options: Options, job: Job, target: Target) -> Identity:
     device: DeviceIdentity = target.identity
-    vectors = inputs.vectors.manifest
+    manifest, vectors = job.folder.manifest, job.inputs.vectors.manifest
     return Identity(
         board=options.board.name,
         board_title=options.board.title,
         backend=target.backend.name,
         backend_description=target.backend.description,
         emulated=target.backend.emulated,
-        model_name=clean(folder.manifest.name),
-        model_arch=clean(folder.manifest.arch),
+        model_name=clean(manifest.name),
+        model_arch=clean(manifest.arch),
         model_hash=device.model_hash.hex(),
         firmware_version=device.firmware_version,
         firmware_hash=device.firmware_hash.hex(),

@@ -55,7 +55,7 @@ def _blame(run: Run, wrong: Sequence[LayerDevice]) -> tuple[str, str, str | None
         return (
             f"Values go wrong at layer {title}, though every layer is right when run alone: "
             "something overwrites its input, or state is left over from the window before",
-            "memory",
+            "overwritten",
             first.name,
             "look at what shares memory with that layer's inputs, and at the model's reset",
         )

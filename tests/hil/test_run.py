@@ -74,7 +74,7 @@ def test_hardware_cycles_are_cycles(fake: Fake, monkeypatch: pytest.MonkeyPatch)
     assert FakeBackend.last.kinds.count("CYCLES") == 5
 
 
-@pytest.mark.parametrize(("alone", "cause"), [(True, "kernel"), (False, "memory")])
+@pytest.mark.parametrize(("alone", "cause"), [(True, "kernel"), (False, "overwritten")])
 def test_a_wrong_layer_is_found_and_run_alone(fake: Fake, alone: bool, cause: str) -> None:
     got = run(fake(wrong_layer=2, wrong_alone=alone), quiet)
     first, second = got.device_layers[1], got.device_layers[2]

@@ -1,0 +1,73 @@
+"""Is it the right device, does the line hold, did the firmware survive, does it all fit?"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from hil.device import Device
+from hil.findings import Finding
+from hil.firmware import source_hash
+from hil.record import Run
+from hil.run import Job, Options
+from hil.suite.failures import none_of
+from hil.target import Target
+
+
+def test_identity(hil_options: Options, hil_job: Job, hil_device: Device) -> None:
+    """The device is the board that was named and carries this model and this firmware."""
+    who = hil_device.identity
+    assert who.board == hil_options.board.name
+    assert who.model_hash.hex() == hil_job.folder.model_hash, "the board carries another model"
+    assert who.firmware_hash == source_hash(), "the firmware was built from other sources"
+    assert who.clock_hz == hil_options.board.facts.clock_hz
+
+
+@pytest.mark.parametrize("content", ["zeros", "ones", "random"])
+def test_bytes_arrive(hil_device: Device, content: str) -> None:
+    """Frames of every length up to the largest arrive whole, whatever is in them."""
+    largest = hil_device.identity.max_body
+    fill = {"zeros": bytes, "ones": lambda n: b"\xff" * n, "random": os.urandom}[content]
+    sizes = [1, 253, 254, 255, largest // 2, largest - 1, largest]
+    assert hil_device.discard(fill(size) for size in sizes) == sum(sizes)
+
+
+def test_link(hil_findings: list[Finding], hil_run: Run) -> None:
+    """The line neither loses nor damages more than retransmission is meant for."""
+    assert hil_run.link is not None or hil_run.incomplete, "the link's counters were not read"
+    none_of(hil_findings, "link", "damaged-frames")
+
+
+def test_run_is_complete(hil_findings: list[Finding]) -> None:
+    """Every window was measured."""
+    none_of(hil_findings, "link", "incomplete")
+
+
+def test_no_fault(hil_findings: list[Finding]) -> None:
+    """The firmware neither crashed nor restarted."""
+    none_of(hil_findings, "device", "fault")
+
+
+def test_memory_within_budget(
+    hil_target: Target, hil_findings: list[Finding], hil_run: Run
+) -> None:
+    """Flash, RAM and the stack's high-water mark are within what the board has."""
+    if hil_target.backend.name == "host":
+        pytest.skip("a host process has no flash, and its stack is not the board's")
+    if hil_run.memory is None:
+        pytest.fail(f"memory was not read: {hil_run.incomplete}", pytrace=False)
+    none_of(hil_findings, "device", "memory")
+
+
+def test_instructions_are_counted(hil_target: Target, hil_run: Run) -> None:
+    """An emulator counts instructions, and states no cycles as measured; a board the reverse."""
+    if hil_target.backend.counters() is None and hil_target.backend.emulated:
+        pytest.skip("a host process counts nothing that means something for a board")
+    if hil_run.incomplete:
+        pytest.fail(f"nothing was counted: {hil_run.incomplete}", pytrace=False)
+    counted = [layer.instructions or layer.cycles or 0 for layer in hil_run.device_layers]
+    total = hil_run.instructions_per_inference or hil_run.cycles_per_inference or 0
+    assert min(counted) > 0
+    assert sum(counted) <= total
+    assert (hil_run.cycles_per_inference is None) == hil_target.backend.emulated
