@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hil.errors import InputError
 from hil.wire import schema
 from hil.wire.schema import Field
+from hil.wire.states import TRANSITIONS
 
 
 def tables() -> dict[str, str]:
@@ -17,6 +18,7 @@ def tables() -> dict[str, str]:
         "enums": "\n".join(_enum(e) for e in schema.ENUMS),
         "messages": "\n".join(_message(m) for m in schema.MESSAGES),
         "error": _fields(schema.ERROR_BODY),
+        "states": _states(),
     }
 
 
@@ -55,6 +57,11 @@ def _constants() -> str:
 def _enum(enum: schema.Enum) -> str:
     rows = [(str(number), f"`{name}`", doc) for name, number, doc in enum.values]
     return f"**{enum.name}**: {enum.doc}\n\n" + _rows(("value", "name", "meaning"), rows)
+
+
+def _states() -> str:
+    rows = [(a.name, event.name, b.name) for (a, event), b in TRANSITIONS.items()]
+    return _rows(("state", "event", "next state"), rows)
 
 
 def _fields(fields: tuple[Field, ...]) -> str:

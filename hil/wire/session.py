@@ -8,47 +8,19 @@ those are sent again at once; a timer is needed only when nothing comes at all.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
 from hil.errors import LinkError
 from hil.wire.frame import BadFrame, Decoder, Frame, encode
 from hil.wire.messages import ErrorCode, ErrorReply
 from hil.wire.schema import ERROR_TYPE, MAX_BODY, REPLY_BIT
+from hil.wire.states import TRANSITIONS, Event, State
 
 #: A request is sent again on a broken frame this often; then only the timer does it, so that noise
 #: is not answered with a flood.
 FAST_LIMIT: Final = 8
 
 LAST_SEQUENCE: Final = 0xFFFF  # 0 is what a reply to a broken frame carries
-
-
-class State(Enum):
-    """Where a request is."""
-
-    NEW = auto()
-    IN_FLIGHT = auto()
-    LOST = auto()
-    ANSWERED = auto()
-
-
-class Event(Enum):
-    """What happens to a request."""
-
-    SENT = auto()
-    REPLIED = auto()
-    MISSED = auto()  # its reply is overdue, or a later request's has come
-
-
-#: Everything that can happen. What is not here is ignored: a second reply, or one to a request
-#: that was never sent. PROTOCOL.md prints this table.
-TRANSITIONS: Final = {
-    (State.NEW, Event.SENT): State.IN_FLIGHT,
-    (State.IN_FLIGHT, Event.REPLIED): State.ANSWERED,
-    (State.IN_FLIGHT, Event.MISSED): State.LOST,
-    (State.LOST, Event.SENT): State.IN_FLIGHT,
-    (State.LOST, Event.REPLIED): State.ANSWERED,  # late, but good
-}
 
 
 @dataclass

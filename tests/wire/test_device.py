@@ -210,7 +210,7 @@ def test_a_line_that_echoes_is_not_a_device() -> None:
     ("expected", "message"),
     [
         ({"expect_board": "nano33"}, r"this is board 'fakeboard', not 'nano33'.*--port"),
-        ({"expect_model_hash": bytes(32)}, r"carries model 'fake' \(0001.*tinyhil flash .* --model my/cnn"),
+        ({"expect_model_hash": bytes(32)}, r"carries model 'fake' \(0001.*tinyhil flash .*my/cnn"),
         ({"expect_firmware_hash": bytes(8)}, r"1\.2\.3, 0807060504030201\).*tinyhil flash"),
     ],
 )  # fmt: skip
