@@ -24,6 +24,7 @@ COMMANDS = {
     "flash": ("hil.commands.flash", "build the firmware with a model and upload it"),
     "run": ("hil.commands.run", "stream vectors to a board, compare, and say where accuracy goes"),
     "report": ("hil.commands.report", "render run records as one HTML file"),
+    "demo": ("hil.commands.demo", "the main job on recorded motion: both boards, three models"),
     "emulate": ("hil.commands.emulate", "run a board's firmware on a serial port of its own"),
 }
 
@@ -62,3 +63,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         module.add_arguments(sub)
         sub.set_defaults(execute=module.execute)
     return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

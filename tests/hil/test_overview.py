@@ -1,0 +1,41 @@
+"""The one-screen table over several runs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from records import answers, good_run, with_answers
+
+from hil.overview import HEADINGS, overview
+
+
+def cells(text: str, row: int) -> list[str]:
+    """Return the cells of one row of the table: columns stand at least two spaces apart."""
+    return [c.strip() for c in text.splitlines()[2 + row].split("  ") if c.strip()]
+
+
+def test_a_row_per_run_with_the_accuracy_of_each_stage() -> None:
+    good = good_run()
+    bad = with_answers(good, int8=answers(300, range(60)), device=answers(300, range(60)))
+    text = overview([good, bad])
+    assert len(cells(text, 0)) == len(HEADINGS)
+    by_heading = dict(zip(HEADINGS, cells(text, 1), strict=True))
+    assert by_heading["int8"] == by_heading["device"] == "80.0 %"
+    assert (cells(text, 0)[-1], by_heading["verdict"]) == ("ok", "FAILED")
+
+
+def test_a_headline_stands_once_and_names_its_runs_unless_it_is_about_all() -> None:
+    good = good_run()
+    bad = with_answers(good, int8=answers(300, range(60)), device=answers(300, range(60)))
+    lines = overview([good, good, bad]).splitlines()
+    headlines = [line for line in lines if line.startswith("• ")]
+    assert len(headlines) == len(set(headlines))
+    nothing_wrong = next(line for line in headlines if "Nothing is wrong" in line)
+    assert nothing_wrong.count(good.identity.model_name) == 2
+    alone = [line for line in overview([good]).splitlines() if line.startswith("• ")]
+    assert all(good.identity.model_name not in line for line in alone)
+
+
+def test_an_incomplete_run_is_never_ok() -> None:
+    cut = dataclasses.replace(good_run(), incomplete="the port vanished")
+    assert cells(overview([cut]), 0)[-1] == "incomplete"
