@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from pipeline.ir import Graph
 from pipeline.ops import OPERATORS
 
-#: Windows computed at once: bounds the memory of a convolution's gathered patches.
+#: Windows computed at once, and multiply-accumulates of one layer: both bound the memory of a
+#: convolution's gathered patches.
 BATCH = 64
+BATCH_MACS = 2**25
 
 
 def run(graph: Graph, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -38,8 +40,10 @@ def run_layers(graph: Graph, inputs: NDArray[np.int8]) -> dict[int, NDArray[Any]
 def _batches(graph: Graph, inputs: NDArray[np.int8]) -> Iterator[dict[int, NDArray[Any]]]:
     source = graph.tensors[graph.inputs[0]]
     shaped = np.asarray(inputs, np.int8).reshape(len(inputs), *source.shape)
-    for start in range(0, max(len(shaped), 1), BATCH):
-        values: dict[int, NDArray[Any]] = {source.index: shaped[start : start + BATCH]}
+    heaviest = max(OPERATORS[op.name].macs(graph, op) for op in graph.ops)
+    batch = max(1, min(BATCH, BATCH_MACS // max(heaviest, 1)))
+    for start in range(0, max(len(shaped), 1), batch):
+        values: dict[int, NDArray[Any]] = {source.index: shaped[start : start + batch]}
         for op in graph.ops:
             values[op.outputs[0]] = OPERATORS[op.name].evaluate(graph, op, values)
         yield values

@@ -28,7 +28,7 @@ MAX_TENSORS: Final = 10_000
 MAX_OPS: Final = 2_000
 MAX_OP_TENSORS: Final = 256  # of one operator
 MAX_RANK: Final = 8
-MAX_ELEMENTS: Final = 2**26  # of one tensor
+MAX_ELEMENTS: Final = 2**24  # of one tensor
 MAX_TEXT: Final = 4096
 MAX_CHANNELS: Final = 2**14  # of one tensor with a scale per channel
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hil.errors import InputError, clean
-from pipeline.ir import ABSENT, Graph, Op
+from pipeline.ir import ABSENT, Graph, Op, Tensor
 from pipeline.ops import OPERATORS, RefusedError
 from pipeline.ops.base import check_activation
 from pipeline.tflite import read_tflite
@@ -18,6 +18,8 @@ from pipeline.tflite import read_tflite
 #: Places of `shape` in `struct nn_layer` (firmware/lib/nn/nn_model.h), and the largest in one.
 MAX_RANK: Final = 4
 MAX_DIM: Final = 2**16 - 1
+#: Of one activation, in bytes: sixteen times the RAM of the larger board.
+MAX_ACTIVATION: Final = 2**22
 
 FULL_INT8: Final = (
     "convert it with full integer quantization (TFLITE_BUILTINS_INT8, int8 input and output)"
@@ -35,7 +37,8 @@ def verify(graph: Graph, name: str) -> None:
     """Raise InputError unless the model can be run; `name` is the file's, for the message."""
     if not graph.ops:
         raise InputError(f"{name}: has no operators")
-    floats = [t for t in graph.tensors if t.dtype == "float32" and _used(graph, t.index)]
+    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs)}
+    floats = [t for t in graph.tensors if t.dtype == "float32" and t.index in used]
     if floats:
         constants = [t for t in floats if t.data is not None]
         what, example = ("weights", constants[0]) if constants else ("activations", floats[0])
@@ -44,10 +47,6 @@ def verify(graph: Graph, name: str) -> None:
     reasons = list(_unsupported(graph)) or list(_ill_formed(graph)) or list(_refused(graph))
     if reasons:
         raise InputError(f"{name}: {'; '.join(reasons)}")
-
-
-def _used(graph: Graph, index: int) -> bool:
-    return any(index in op.inputs or index in op.outputs for op in graph.ops)
 
 
 def layer(graph: Graph, op: Op) -> str:
@@ -60,18 +59,17 @@ def layer(graph: Graph, op: Op) -> str:
 
 
 def _unsupported(graph: Graph) -> Iterator[str]:
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[Op]] = {}
     for op in graph.ops:
         if op.name not in OPERATORS:
-            places.setdefault(clean(op.name, 40), []).append(layer(graph, op))
+            places.setdefault(clean(op.name, 40), []).append(op)
     if places:
-        found = ", ".join(f"{name} at {_some(where)}" for name, where in places.items())
+        found = ", ".join(f"{name} at {_layers(graph, ops)}" for name, ops in places.items())
         yield f"unsupported operators: {found}; supported are {', '.join(sorted(OPERATORS))}"
 
 
-def _some(places: list[str]) -> str:
-    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return places[0] + more
+def _layers(graph: Graph, ops: list[Op]) -> str:
+    return ", ".join([layer(graph, ops[0]), *(str(op.index) for op in ops[1:])])
 
 
 def _ill_formed(graph: Graph) -> Iterator[str]:
@@ -80,6 +78,8 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         if len(indices) != 1 or indices[0] == ABSENT:
             yield f"has {len(indices)} {what}s, must be one"
             return
+        if graph.tensors[indices[0]].elements > MAX_ACTIVATION:
+            yield f"the model's {what} is too large"
         try:
             check_activation(graph.tensors[indices[0]], f"the model's {what}")
         except RefusedError as refused:
@@ -96,11 +96,16 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         target = graph.output_of(op)
         if target.index in ready or target.data is not None or target.variable:
             yield f"{op.name} at {layer(graph, op)} overwrites tensor {target.index}"
-        if len(target.shape) > MAX_RANK or max(target.shape, default=0) > MAX_DIM:
+        if _too_large(target):
             yield f"{op.name} at {layer(graph, op)} has the shape {list(target.shape)}: too large"
         ready.add(target.index)
     if graph.outputs[0] not in ready or graph.outputs[0] == graph.inputs[0]:
         yield "its output is not made by any operator"
+
+
+def _too_large(tensor: Tensor) -> bool:
+    places = len(tensor.shape) > MAX_RANK or max(tensor.shape, default=0) > MAX_DIM
+    return places or tensor.elements > MAX_ACTIVATION
 
 
 def _refused(graph: Graph) -> Iterator[str]:

@@ -85,7 +85,23 @@ def _check_fully_connected(graph: Graph, op: Op) -> None:
     expected = source.elements // weights.shape[1] * weights.shape[0]
     good = target.elements == expected and target.shape[-1:] == weights.shape[:1]
     require(good, f"output is {list(target.shape)}, which does not go with the weights")
+    _check_bias_scale(graph, op)
     row_multipliers(graph, op)
+
+
+def _check_bias_scale(graph: Graph, op: Op) -> None:
+    """Require what TFLM does of a FULLY_CONNECTED with one weight scale.
+
+    The bias is added to sums of products: its scale must be theirs, to 2 % of the output's.
+    """
+    bias, weights = graph.input_of(op, BIAS), graph.need(op, 1).quantization
+    assert weights is not None
+    if bias is None or len(weights.scale) > 1:
+        return
+    product = float(graph.need(op, 0).scale) * float(weights.scale[0])
+    scale = float(bias.scale) if bias.quantization is not None else 0.0
+    off = abs(product - scale) / float(graph.output_of(op).scale)
+    require(off <= 0.02, "bias scale is not input scale times weight scale")
 
 
 def _finish(graph: Graph, op: Op, sums: NDArray[np.int64]) -> NDArray[np.int8]:

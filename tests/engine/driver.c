@@ -1,13 +1,19 @@
-/* Runs a model over windows from standard input and writes the CRC-32 of every layer's output per
- * window to standard output, as u32 in host order. MODEL names the model. */
+/* Runs emitted models, with sanitizers. models.h includes them and lists them in `models`.
+ *
+ * Standard input: u32 number of a model, then one input, again and again. Standard output, for
+ * each: the CRC-32 of every layer's output as u32. All in host order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define DESCRIPTOR JOIN(MODEL, _descriptor)
-#define INVOKE JOIN(MODEL, _invoke)
+#include "nn_model.h"
+
+struct entry {
+    const struct nn_model *model;
+    int (*invoke)(const int8_t *input, int8_t *output);
+};
+
+#include "models.h"
 
 static uint32_t crc32(const void *data, size_t size) {
     const unsigned char *bytes = data;
@@ -23,30 +29,41 @@ static uint32_t crc32(const void *data, size_t size) {
     return ~crc;
 }
 
-int main(void) {
-    const struct nn_model *model = &DESCRIPTOR;
-    /* Odd addresses: callers' buffers need no alignment. */
-    int8_t *input = (int8_t *)malloc(model->input_size + 1) + 1;
-    int8_t *output = (int8_t *)malloc(model->output_size + 1) + 1;
-    uint32_t crc;
+/* Layer by layer, as the device's tap does; returns the last layer's CRC. */
+static uint32_t tap(const struct nn_model *model, const int8_t *input) {
+    uint32_t crc = 0;
     int i;
-    while (fread(input, 1, model->input_size, stdin) == model->input_size) {
-        model->reset();
-        memcpy(model->input, input, model->input_size);
-        for (i = 0; i < model->layer_count; i++) {
-            if (model->layers[i].run() != 0) {
-                return 3;
-            }
-            crc = crc32(model->layers[i].output, model->layers[i].output_size);
-            fwrite(&crc, 4, 1, stdout);
+    model->reset();
+    memcpy(model->input, input, model->input_size);
+    for (i = 0; i < model->layer_count; i++) {
+        if (model->layers[i].run() != 0) {
+            exit(3);
         }
+        crc = crc32(model->layers[i].output, model->layers[i].output_size);
+        fwrite(&crc, sizeof crc, 1, stdout);
+    }
+    return crc;
+}
+
+int main(void) {
+    uint32_t number;
+    while (fread(&number, sizeof number, 1, stdin) == 1) {
+        const struct entry *entry = &models[number];
+        const struct nn_model *model = entry->model;
+        /* Odd addresses: callers' buffers need no alignment. */
+        int8_t *input = (int8_t *)malloc(model->input_size + 1) + 1;
+        int8_t *output = (int8_t *)malloc(model->output_size + 1) + 1;
+        uint32_t crc;
+        if (fread(input, 1, model->input_size, stdin) != model->input_size) {
+            return 2;
+        }
+        crc = tap(model, input);
         model->reset();
-        if (INVOKE(input, output) != 0 || memcmp(output, model->output, model->output_size) != 0 ||
-            crc32(output, model->output_size) != crc) {
+        if (entry->invoke(input, output) != 0 || crc32(output, model->output_size) != crc) {
             return 4;
         }
+        free(input - 1);
+        free(output - 1);
     }
-    free(input - 1);
-    free(output - 1);
     return 0;
 }
