@@ -16,6 +16,12 @@ RMSE_FLAG: Final = 0.7
 #: ai-edge-quantizer's `validate` first flags below this cosine.
 COSINE_FLAG: Final = 0.99
 
+#: More codes than this at a rail are marked.
+SATURATED_FLAG: Final = 0.01
+
+#: The ends of these ranges are exact values (a probability of one), not a signal cut off.
+BOUNDED_OPS: Final = ("SOFTMAX", "LOGISTIC", "TANH")
+
 #: Bars of the SQNR end here: 7 bits of a full-range signal give about 6.02 · 8 dB.
 SQNR_FULL_DB: Final = 48.0
 
@@ -41,13 +47,21 @@ class DeviceRow:
 
 
 @dataclass(frozen=True)
+class ComparisonRow:
+    """Bytes of two columns; `device`: one is the device's, so that a difference is a fault."""
+
+    comparison: ByteComparison
+    device: bool
+
+
+@dataclass(frozen=True)
 class LayersView:
-    """Both tables. `differing_first`: the first layer that differs, None where all agree."""
+    """All tables. `first_differing`: the first layer that differs, None where all agree."""
 
     quantization: tuple[QuantizationRow, ...]
     rmse_mark: float
     device: tuple[DeviceRow, ...]
-    comparisons: tuple[ByteComparison, ...]
+    comparisons: tuple[ComparisonRow, ...]
     first_differing: LayerDevice | None
     compared: int
     has_instructions: bool
@@ -57,7 +71,7 @@ class LayersView:
 
 def layers_view(run: Run) -> LayersView:
     """Return the layer tables of a run."""
-    layers = run.device_layers
+    layers, kinds = run.device_layers, {c.name: c.kind for c in run.columns}
     top = max([2 * RMSE_FLAG, *(q.rmse_over_scale for q in run.quantization)])
     costs = [
         layer.instructions if layer.instructions is not None else layer.cycles for layer in layers
@@ -66,7 +80,9 @@ def layers_view(run: Run) -> LayersView:
         quantization=tuple(quantization_row(q, top) for q in run.quantization),
         rmse_mark=ROUNDING_ONLY / top,
         device=tuple(DeviceRow(d, s) for d, s in zip(layers, shares(costs), strict=True)),
-        comparisons=run.comparisons,
+        comparisons=tuple(
+            ComparisonRow(c, kinds.get(c.actual) == "device") for c in run.comparisons
+        ),
         first_differing=next((d for d in layers if d.differing), None),
         compared=max((d.compared for d in layers), default=0),
         has_instructions=any(d.instructions is not None for d in layers),
@@ -83,7 +99,7 @@ def quantization_row(layer: LayerQuantization, top: float) -> QuantizationRow:
         rmse_share=layer.rmse_over_scale / top,
         rmse_flag=layer.rmse_over_scale > RMSE_FLAG,
         cosine_flag=layer.cosine is not None and layer.cosine < COSINE_FLAG,
-        saturated_flag=layer.saturated_share > 0.01,
+        saturated_flag=layer.saturated_share > SATURATED_FLAG and layer.op not in BOUNDED_OPS,
     )
 
 

@@ -24,7 +24,8 @@ class VerdictView:
     """What a reader should know if they read nothing else.
 
     status: "incomplete" before "above" before "within": an unfinished run passes nothing.
-    lead: the finding that decides (the first above the limits, else the first); others: the rest,
+    lead: the finding that decides (the first above the limits, else the first); problems and
+    remarks: the others,
     in the diagnosis's order. first, last: the chain's ends, where they were measured.
     device_exact: windows compared and differing between the int8 definition and the device's
     output; None where they were not compared.
@@ -33,7 +34,8 @@ class VerdictView:
     status: str
     word: str
     lead: Finding | None
-    others: tuple[Finding, ...]
+    problems: tuple[Finding, ...]
+    remarks: tuple[Finding, ...]
     incomplete: str | None
     first: Step | None
     last: Step | None
@@ -48,6 +50,7 @@ def verdict_view(run: Run, findings: Sequence[Finding], chain: ChainView) -> Ver
         "incomplete" if run.incomplete is not None else "above" if failed(findings) else "within"
     )
     lead = next((f for f in findings if f.above_limit), findings[0] if findings else None)
+    others = [f for f in findings if f is not lead]
     measured = [s for s in chain.stages if s.accuracy is not None]
     return VerdictView(
         status=status,
@@ -57,7 +60,8 @@ def verdict_view(run: Run, findings: Sequence[Finding], chain: ChainView) -> Ver
         first=measured[0] if measured else None,
         last=measured[-1] if measured else None,
         device_exact=device_exact(run),
-        others=tuple(f for f in findings if f is not lead),
+        problems=tuple(f for f in others if f.severity == "problem"),
+        remarks=tuple(f for f in others if f.severity != "problem"),
         fault=run.fault,
         notes=run.notes,
     )
