@@ -17,8 +17,9 @@ from importlib import import_module
 from pathlib import Path
 
 from hil.backend.base import Counters, Transport
+from hil.backend.stream import SocketTransport
 from hil.board import Board
-from hil.errors import LinkError, ToolError, clean
+from hil.errors import ToolError, clean
 from hil.firmware_recipe import (
     C_FLAGS,
     LIBRARIES,
@@ -32,9 +33,6 @@ from hil.firmware_recipe import (
 
 #: Seconds a process gets to end by itself once its link is closed.
 END_TIMEOUT_S = 2.0
-#: Seconds a write may wait: the kernel holds far more than the credits allow to be under way, so a
-#: full link is a firmware that reads no more.
-WRITE_TIMEOUT_S = 10.0
 COMPILE_TIMEOUT_S = 300
 
 
@@ -100,38 +98,6 @@ def _compile(command: list[str], program: Path) -> None:
     part.replace(program)
 
 
-class SocketTransport:
-    """A byte stream over a connected socket."""
-
-    def __init__(self, link: socket.socket) -> None:
-        self._link = link
-
-    def read(self, timeout: float) -> bytes:
-        """Return what is there, after at most `timeout` seconds; b"" when nothing came."""
-        self._link.settimeout(max(timeout, 1e-6))
-        try:
-            data = self._link.recv(65536)
-        except TimeoutError:
-            return b""
-        except OSError as error:
-            raise LinkError(f"host firmware: {error.strerror or error}") from None
-        if not data:
-            raise LinkError("host firmware: the process has ended")
-        return data
-
-    def write(self, data: bytes) -> None:
-        """Send all of `data`."""
-        self._link.settimeout(WRITE_TIMEOUT_S)
-        try:
-            self._link.sendall(data)
-        except OSError as error:
-            raise LinkError(f"host firmware: {error.strerror or error}") from None
-
-    def close(self) -> None:
-        """Close the link; the process then ends by itself."""
-        self._link.close()
-
-
 class HostBackend:
     """Runs the host firmware; see `hil.backend.base.Backend`."""
 
@@ -159,7 +125,7 @@ class HostBackend:
                 stdout=subprocess.DEVNULL,
                 stderr=self._log,
             )
-        self._transport = SocketTransport(ours)
+        self._transport = SocketTransport(ours, "host firmware")
         return self._transport
 
     def counters(self) -> Counters | None:

@@ -1,0 +1,97 @@
+"""The embedded back end: a board's own ELF on the emulator in `hil/emulator`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hil.backend.base import Counters, Transport
+from hil.backend.emulator import EmulatorProcess
+from hil.backend.stream import SocketTransport
+from hil.board import Board
+from hil.errors import InputError, LinkError, ToolError
+
+
+def _unicorn_version() -> str:
+    try:
+        return version("unicorn")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class EmbeddedBackend:
+    """Runs a board's image; see `hil.backend.base.Backend`.
+
+    paced: bytes take their time on the line, in virtual time (hil/emulator/uart.py). portable: do
+    without the compiled hook.
+    """
+
+    name = "embedded"
+    emulated = True
+
+    def __init__(self, *, paced: bool = False, portable: bool = False) -> None:
+        self.description = f"embedded emulator (unicorn {_unicorn_version()})"
+        self._options = ["--pacing", "baud"] if paced else []
+        self._options += ["--portable"] if portable else []
+        self._emulator: EmulatorProcess | None = None
+        self._transport: SocketTransport | None = None
+        self._counters: Counters | None = None
+        self._crash: str | None = None
+
+    def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
+        """Boot `elf`. Raises InputError when it is no image for the board."""
+        if elf is None:
+            raise InputError("the embedded back end boots an ELF file, and none was given")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._emulator = EmulatorProcess(board, elf, theirs, self._options)
+            except BaseException:
+                ours.close()
+                raise
+        self.description += f", {self._emulator.hook}"
+        self._transport = SocketTransport(ours, "emulator")
+        return self._transport
+
+    @property
+    def emulator(self) -> EmulatorProcess:
+        """The process, for requests of hil/emulator/control.py. Raises ToolError before `open`."""
+        if self._emulator is None:
+            raise ToolError("the emulator has not been started")
+        return self._emulator
+
+    def request(self, do: str, **arguments: object) -> dict[str, Any]:
+        """Ask something over the control channel."""
+        return self.emulator.request(do, **arguments)
+
+    def counters(self) -> Counters | None:
+        """Return what was executed since the start; the last figures once it has ended."""
+        with contextlib.suppress(LinkError, ToolError):
+            answer = self.request("counters")
+            self._counters = Counters(answer["instructions"], answer["cycles_estimate"])
+        return self._counters
+
+    def count_estimate(self, on: bool) -> None:
+        """Make the firmware's cycle counter count the cycle estimate, or instructions again."""
+        self.request("cyccnt", counts="cycles" if on else "instructions")
+
+    def crash_report(self) -> str | None:
+        """Return the last crash since `open`, with file and line where known, or None."""
+        if self._emulator is not None:
+            self._emulator.drain()
+            crash = self._emulator.crash
+            self._crash = None if crash is None else str(crash["text"])
+        return self._crash
+
+    def close(self) -> None:
+        """End the process; harmless when repeated."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._emulator is not None:
+            self.counters()
+            self.crash_report()
+            self._emulator.close()
+            self._emulator = None

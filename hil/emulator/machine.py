@@ -1,0 +1,369 @@
+"""A chip, its core and an image, put together and run."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_ERR_FETCH_PROT,
+    UC_ERR_FETCH_UNMAPPED,
+    UC_ERR_INSN_INVALID,
+    UC_HOOK_MEM_INVALID,
+    UC_MODE_THUMB,
+    UC_PROT_ALL,
+    UC_PROT_EXEC,
+    UC_PROT_READ,
+    UC_PROT_WRITE,
+    Uc,
+)
+from unicorn.arm_const import UC_CPU_ARM_CORTEX_M4
+
+from hil.emulator import native, scb
+from hil.emulator import registers as reg
+from hil.emulator.bus import PAGE, Bus, BusError
+from hil.emulator.chip import Chip, Memory, ResetKind
+from hil.emulator.crash import Crash
+from hil.emulator.dwt import Dwt
+from hil.emulator.exceptions import SV_CALL, XPSR_T, Exceptions
+from hil.emulator.faults import Fault, Faults, Kind
+from hil.emulator.image import Image
+from hil.emulator.lines import Lines
+from hil.emulator.nrf52840.chip import Nrf52840
+from hil.emulator.nvic import Nvic
+from hil.emulator.portable import INTERRUPT_NONE, MAGIC_PC, Counting, PortableRunner
+from hil.emulator.registers import Registers
+from hil.emulator.scb import Effects, SystemControlBlock
+from hil.emulator.state import BlockEntry, CoreState, Run, Stop
+from hil.emulator.stm32l476.chip import Stm32l476
+from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, Flag, analyse
+from hil.emulator.uart import BURST
+
+CHIPS: dict[str, Callable[[CoreState, int], Chip]] = {"nrf52840": Nrf52840, "stm32l476": Stm32l476}
+
+#: Translated code is kept in this much memory; unicorn would reserve 1 GiB.
+TRANSLATION_BYTES = 32 * 2**20
+
+#: Crash reports kept; a firmware that crashes as it starts makes them without end.
+MAX_CRASHES = 16
+
+#: QEMU's exception numbers, which UC_HOOK_INTR passes on.
+EXCP_SWI, EXCP_BKPT = 2, 7
+
+#: The default memory map's SRAM region, which the bootloader's MPU region covers (B3.1).
+RAM_START, RAM_END = 0x20000000, 0x40000000
+
+
+class State(Enum):
+    """What the machine does after `run`."""
+
+    RUNNING = "running"
+    ASLEEP = "asleep"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the machine is set up.
+
+    native: the compiled hook where it can be had. after_bootloader: the core as a bootloader leaves
+    it. seed: of RAM's content at power-on; None takes another one each time. device_id: what the
+    chip's identity registers say.
+    """
+
+    native: bool = True
+    after_bootloader: bool = True
+    seed: int | None = None
+    device_id: int = 0x0123456789ABCDEF
+
+
+class Machine:
+    """The whole: `run` it, talk to `uart`, read `core`'s counters."""
+
+    def __init__(self, chip: str, image: Image, options: Options) -> None:
+        self.image = image
+        self.options = options
+        self.lines = Lines(image.path)
+        self.core = CoreState()
+        self.core.refill = REFILL
+        self.core.entry_cycles, self.core.return_cycles = EXCEPTION_ENTRY, EXCEPTION_RETURN
+        self.halted: str | None = None
+        self.crashes: deque[Crash] = deque(maxlen=MAX_CRASHES)
+        self.crash_count = 0
+        self.on_crash: Callable[[Crash], None] = lambda _crash: None
+        self.on_reset: Callable[[ResetKind], None] = lambda _kind: None
+        self._random = random.Random(options.seed)  # noqa: S311 - no secret
+        self._bus_error: tuple[int, str] | None = None
+        self._reset_requested = False
+        self._internal: BaseException | None = None
+        self._invalid_address = 0
+        self._uc = _unicorn()
+        self.registers = Registers(self._uc)
+        self.exceptions = Exceptions(self.core, self.registers)
+        self.chip = CHIPS[chip](self.core, options.device_id)
+        self._add_core_peripherals()
+        self._map_memory()
+        self._add_runner()
+        self._map_peripherals()
+        self.reset(ResetKind.POWER)
+
+    def _add_core_peripherals(self) -> None:
+        core, bits = self.core, self.chip.priority_bits
+        self.dwt = Dwt(core, self._stop)
+        self.nvic = Nvic(core, self.chip.irqs, bits, self.chip.uart.update)
+        effects = Effects(
+            reset=self._request_reset,
+            mpu=self._protect_ram,
+            trace=self.dwt.trace,
+        )
+        self.scb = SystemControlBlock(core, self.exceptions, bits, effects)
+        own = [self.dwt, self.nvic, self.scb]
+        self.bus = Bus([*self.chip.peripherals, *own])
+        self.faults = Faults(self.exceptions, self.scb, self.lines, self._report)
+
+    def _map_memory(self) -> None:
+        for memory in self.chip.memories:
+            access = UC_PROT_ALL if memory.writable else UC_PROT_READ | UC_PROT_EXEC
+            self._uc.mem_map(memory.start, memory.size, access)
+        for segment in self.image.segments:
+            self._uc.mem_write(segment.address, segment.data)
+
+    def _add_runner(self) -> None:
+        library = native.load() if self.options.native else None
+        counting = Counting(self.core, self._analyse)
+        self.counting = counting
+        self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
+        self.runner: native.NativeRunner | PortableRunner
+        if library is None:
+            uart = self.chip.uart
+            self.runner = PortableRunner(self._uc, self.core, counting, self.exceptions, uart)
+        else:
+            self.runner = native.NativeRunner(library, self._uc, self.core, counting)
+
+    def _map_peripherals(self) -> None:
+        uart_page = self.chip.uart.base // PAGE * PAGE
+        for page in self.bus.pages():
+            read, write = self._access(page)
+            if page == uart_page:
+                self.runner.map_uart(self._uc, page, PAGE, read, write)
+            else:
+                self._uc.mmio_map(page, PAGE, read, None, write, None)
+
+    def _access(self, page: int) -> tuple[Callable[..., int], Callable[..., None]]:
+        def read(_uc: object, offset: int, size: int, _user: object) -> int:
+            return self._guarded(page + offset, lambda: self.bus.read(page + offset, size))
+
+        def write(_uc: object, offset: int, size: int, value: int, _user: object) -> None:
+            self._guarded(page + offset, lambda: self.bus.write(page + offset, size, value))
+
+        return read, write
+
+    def _guarded(self, address: int, access: Callable[[], int | None]) -> int:
+        """Do an access from inside unicorn, which no exception may cross."""
+        try:
+            return access() or 0
+        except BusError as error:
+            self._bus_error = (address, str(error))
+        except Exception as error:
+            self._internal = error
+        self._stop(Stop.PYTHON)
+        return 0
+
+    def _stop(self, reason: Stop) -> None:
+        self.core.stop |= reason
+        self._uc.emu_stop()
+
+    def _on_invalid(
+        self, _uc: object, _access: int, address: int, _size: int, _value: int, _user: object
+    ) -> bool:
+        self._invalid_address = address
+        return False
+
+    def _analyse(self, address: int, size: int, entry: BlockEntry) -> None:
+        block = analyse(self.registers.load_bytes(address, size) or b"")
+        entry.instructions, entry.cycles = block.instructions, block.cycles
+        entry.flags = int(block.flags)
+
+    def _protect_ram(self, execute_never: bool) -> None:
+        access = UC_PROT_READ | UC_PROT_WRITE if execute_never else UC_PROT_ALL
+        for memory in self.chip.memories:
+            if memory.writable and RAM_START <= memory.start < RAM_END:
+                self._uc.mem_protect(memory.start, memory.size, access)
+
+    def _request_reset(self) -> None:
+        self._reset_requested = True
+        self._stop(Stop.PYTHON)
+
+    def _report(self, crash: Crash) -> None:
+        self.crashes.append(crash)
+        self.crash_count += 1
+        self.on_crash(crash)
+
+    def reset(self, kind: ResetKind) -> None:
+        """Start anew. RAM keeps its content unless the power was off; counters go on."""
+        core = self.core
+        if kind is ResetKind.POWER:
+            self._scramble_ram()
+        self.bus.reset()
+        core.active_priority, core.candidate, core.attention = 256, 0, 0
+        core.sleeping = core.event_register = core.fpu_used = core.replay = 0
+        start = self.chip.start_state(self.options.after_bootloader)
+        core.vector_table = start.vector_table
+        self.scb[scb.MPU_CTRL] = 5 if start.mpu_on else 0  # ENABLE, PRIVDEFENA
+        self._protect_ram(start.mpu_on)
+        self._start_core(start.vector_table)
+        self.halted = self.chip.note_reset(kind)
+        self.on_reset(kind)
+
+    def _start_core(self, table: int) -> None:
+        registers = self.registers
+        registers[reg.XPSR_ALL] = XPSR_T
+        for register in (reg.CONTROL, reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK, reg.FPSCR):
+            registers[register] = 0
+        registers[reg.SP] = registers.load_word(table) or 0
+        registers[reg.LR] = 0xFFFFFFFF
+        registers[reg.PC] = registers.load_word(table + 4) or 0
+        self.core.expected = registers[reg.PC]
+
+    def _scramble_ram(self) -> None:
+        """RAM holds noise after power-on, not zeros."""
+        for memory in self.chip.memories:
+            if memory.writable:
+                self._uc.mem_write(memory.start, self._random.randbytes(memory.size))
+
+    def run(self, instructions: int) -> State:
+        """Run about that many instructions, less when the core falls asleep or halts."""
+        core = self.core
+        core.slice_end = core.instructions + instructions
+        core.uart.burst = BURST
+        while self.halted is None:
+            result = self.runner.run()
+            if result is Run.SLICE:
+                return State.RUNNING
+            if result is Run.ASLEEP:
+                return State.ASLEEP
+            if result is Run.FAULT:
+                self._entry_failed()
+            else:
+                self._event()
+        return State.HALTED
+
+    def poke(self, address: int, data: bytes) -> bool:
+        """Write memory, code too; False where there is none."""
+        written = self.registers.store_bytes(address, data)
+        self._uc.ctl_flush_tb()
+        ctypes.memset(self.core.cache, 0, ctypes.sizeof(self.core.cache))
+        return written
+
+    def stack(self) -> dict[str, int | None]:
+        """Return the stack's size and peak in bytes, from the paint that the firmware put there.
+
+        Both None without the linker script's `_stack_bottom` and `_stack_top`; the peak None
+        where the lowest words are not alike, which is no paint.
+        """
+        bottom, top = (self.lines.symbol(name) for name in ("_stack_bottom", "_stack_top"))
+        if bottom is None or top is None or not bottom < top:
+            return {"size": None, "peak": None}
+        data = self.registers.load_bytes(bottom, top - bottom) or b""
+        words = struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
+        painted = next((i for i, word in enumerate(words) if word != words[0]), len(words))
+        peak = top - bottom - 4 * painted if painted > 1 else None
+        return {"size": top - bottom, "peak": peak}
+
+    def _deliver(self, kind: Kind, cause: str, address: int | None = None) -> None:
+        self.counting.uncount(self.registers[reg.PC])
+        if not self.faults.deliver(Fault(kind, cause, address)):
+            self.halted = "locked up: a fault in a fault handler"
+
+    def _event(self) -> None:
+        """Deal with what stopped the run loop; see `step` in native/run.c."""
+        core, pc = self.core, self.registers[reg.PC]
+        if self._internal is not None:
+            raise self._internal
+        if self._reset_requested:
+            self._reset_requested = False
+            self.counting.uncount(pc)
+            self.reset(ResetKind.SOFTWARE)
+        elif self._bus_error is not None:
+            (address, text), self._bus_error = self._bus_error, None
+            self._deliver(Kind.DATA_BUS, text, address)
+        elif core.error:
+            self._memory_error(core.error, pc)
+        elif core.interrupt != INTERRUPT_NONE:
+            self._interrupt(core.interrupt, pc)
+        elif core.stop & Stop.FPU_OFF:
+            self._fpu_is_off(pc)
+        else:
+            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
+
+    def _memory_error(self, error: int, pc: int) -> None:
+        address = self._invalid_address
+        if error == UC_ERR_INSN_INVALID:
+            self._invalid_instruction(pc)
+        elif error == UC_ERR_FETCH_PROT:
+            text = f"execution from 0x{pc:08X}, which is execute-never (the MPU is on)"
+            self._deliver(Kind.INSTRUCTION_ACCESS, text)
+        elif error == UC_ERR_FETCH_UNMAPPED:
+            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
+        else:
+            self._deliver(Kind.DATA_BUS, f"no memory to access at 0x{address:08X}", address)
+
+    def _invalid_instruction(self, pc: int) -> None:
+        core = self.core
+        at_end = core.block_size and pc == core.block_address + core.block_size
+        if at_end and self.counting.find(core.block_address, core.block_size).flags & Flag.WFE:
+            core.sleeping = not core.event_register
+            core.event_register = 0
+            return
+        self._deliver(Kind.UNDEFINED, "undefined instruction")
+
+    def _interrupt(self, number: int, pc: int) -> None:
+        if pc >= MAGIC_PC:
+            self._deliver(Kind.BAD_RETURN, f"return from exception by 0x{pc | 1:08X}")
+        elif number == EXCP_SWI:
+            self.core.pending[SV_CALL] = 1
+            self.core.attention = 1
+        elif number == EXCP_BKPT:
+            self._deliver(Kind.BREAKPOINT, "breakpoint without a debugger")
+        elif not self.registers[reg.XPSR_ALL] & XPSR_T:
+            self._deliver(Kind.NO_THUMB, "a branch to an address without the Thumb bit")
+        else:
+            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
+
+    def _fpu_is_off(self, pc: int) -> None:
+        """The next block has an FPU instruction: run what comes before it, then fault."""
+        code = self.registers.load_bytes(pc, self.core.stopped_size) or b""
+        before = code[: analyse(code).first_fpu]
+        if before:
+            self.core.fpu_off = self.core.stop = 0
+            self._uc.emu_start(pc | 1, 0, count=analyse(before).instructions)
+            self.core.fpu_off = 1
+        self._deliver(Kind.NO_COPROCESSOR, "FPU instruction while CPACR has it off")
+
+    def _entry_failed(self) -> None:
+        best = self.exceptions.best_pending()
+        if not self.exceptions.vector(best):
+            self.core.pending[best] = 0
+            self._deliver(Kind.VECTOR, f"no handler for exception {best}")
+        else:
+            sp = self.registers[reg.SP]
+            self._deliver(Kind.STACKING, f"no memory to stack at 0x{sp:08X}")
+
+
+def chip_memory(chip: str) -> tuple[tuple[Memory, ...], int]:
+    """Return a chip's memories and where its image's vector table lies."""
+    made = CHIPS[chip](CoreState(), 0)
+    return made.memories, made.start_state(after_bootloader=True).vector_table
+
+
+def _unicorn() -> Uc:
+    uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
+    uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M4)
+    uc.ctl_set_tcg_buffer_size(TRANSLATION_BYTES)
+    return uc

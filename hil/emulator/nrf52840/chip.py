@@ -1,0 +1,153 @@
+"""The nRF52840 as the Nano's bootloader hands it over: memory, small peripherals, reset causes."""
+
+from __future__ import annotations
+
+from hil.emulator.bus import BusError, Peripheral
+from hil.emulator.chip import Chip, Memory, ResetKind, StartState
+from hil.emulator.nrf52840.uart import NrfUart
+from hil.emulator.state import CoreState
+from hil.emulator.uart import Uart
+
+IRQS, PRIORITY_BITS = 48, 3
+
+#: The bootloader stays when it finds this in GPREGRET.
+STAY_IN_BOOTLOADER = 0xB0
+
+RESETREAS_PIN, RESETREAS_SREQ = 1 << 0, 1 << 2
+APPLICATION = 0x10000
+
+
+class ClockPower(Peripheral):
+    """CLOCK and POWER share a block (PS 5.3, 5.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("CLOCK/POWER", 0x40000000)
+        self._started = 0
+        self.resetreas = 0
+        self.gpregret = 0
+        self.on(0x000, write=lambda _value: self._start(1))
+        self.on(0x100, lambda: self._started, self._start)
+        self.on(0x400, lambda: self.resetreas, self._clear_causes)
+        self.on(0x51C, lambda: self.gpregret, self._write_gpregret)
+        self.store(0x578)
+
+    def reset(self) -> None:
+        """Return to the reset values; RESETREAS and GPREGRET are kept by all but power."""
+        super().reset()
+        self._started = 0
+
+    def _start(self, value: int) -> None:
+        self._started = value & 1
+
+    def _clear_causes(self, value: int) -> None:
+        self.resetreas &= ~value
+
+    def _write_gpregret(self, value: int) -> None:
+        self.gpregret = value & 0xFF
+
+
+class Ficr(Peripheral):
+    """Factory information (PS 4.4): the device's number, which is made of the name given."""
+
+    def __init__(self, device_id: int) -> None:
+        super().__init__("FICR", 0x10000000)
+        self.on(0x060, lambda: device_id & 0xFFFFFFFF)
+        self.on(0x064, lambda: device_id >> 32 & 0xFFFFFFFF)
+
+
+class Gpio(Peripheral):
+    """A port (PS 6.9): output levels and pin set-up. Inputs are not connected to anything."""
+
+    def __init__(self, name: str, base: int) -> None:
+        super().__init__(name, base, 0x300)
+        self.store(0x504)
+        self.on(0x508, lambda: self[0x504], lambda value: self._set(self[0x504] | value))
+        self.on(0x50C, lambda: self[0x504], lambda value: self._set(self[0x504] & ~value))
+        for pin in range(32):
+            self.store(0x700 + 4 * pin, 2)
+
+    def _set(self, value: int) -> None:
+        self[0x504] = value
+
+    def read(self, offset: int, size: int) -> int:
+        """Return a register, counted from the block the port belongs to."""
+        return super().read(offset + 0x500, size)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Write a register, counted from the block the port belongs to."""
+        super().write(offset + 0x500, size, value)
+
+
+class Switches(Peripheral):
+    """A block of which the firmware only switches things off, or sets one option."""
+
+    def __init__(self, name: str, base: int, tasks: tuple[int, ...], options: tuple[int, ...]):
+        super().__init__(name, base)
+        for offset in tasks:
+            self.on(offset, write=lambda _value: None)
+        for offset in options:
+            self.store(offset)
+
+
+class UsbPullup(Peripheral):
+    """USBD, of which only the pull-up can be kept off (PS 6.35)."""
+
+    def __init__(self) -> None:
+        super().__init__("USBD", 0x40027000)
+        self.on(0x504, lambda: 0, self._write)
+
+    def _write(self, value: int) -> None:
+        if value:
+            raise BusError("USBD is not modelled")
+
+
+class Nrf52840(Chip):
+    """The chip of the Arduino Nano 33 BLE Sense."""
+
+    irqs, priority_bits = IRQS, PRIORITY_BITS
+    core_hz = 64_000_000
+    memories = (
+        Memory("flash", 0x10000, 0xF0000, writable=False),
+        Memory("ram", 0x20000000, 0x40000, writable=True),
+    )
+
+    def __init__(self, core: CoreState, device_id: int) -> None:
+        self._power = ClockPower()
+        self._uart = NrfUart(core)
+        self._peripherals: list[Peripheral] = [
+            Ficr(device_id),
+            self._power,
+            self._uart,
+            Switches("RTC1", 0x40011000, (0x004, 0x308, 0x348), ()),
+            Switches("NVMC", 0x4001E000, (), (0x540,)),
+            UsbPullup(),
+            Gpio("GPIO P0", 0x50000500),
+            Gpio("GPIO P1", 0x50000800),
+        ]
+
+    @property
+    def uart(self) -> Uart:
+        """UART0."""
+        return self._uart
+
+    @property
+    def peripherals(self) -> list[Peripheral]:
+        """All of them."""
+        return self._peripherals
+
+    def start_state(self, after_bootloader: bool) -> StartState:
+        """The bootloader sets VTOR, and leaves the MPU on with all RAM execute-never."""
+        return StartState(APPLICATION, mpu_on=after_bootloader)
+
+    def note_reset(self, kind: ResetKind) -> str | None:
+        """Set RESETREAS; a GPREGRET of 0xB0 keeps the chip in its bootloader."""
+        if kind is ResetKind.POWER:
+            self._power.resetreas = self._power.gpregret = 0
+        self._power.resetreas |= {
+            ResetKind.POWER: 0,
+            ResetKind.PIN: RESETREAS_PIN,
+            ResetKind.SOFTWARE: RESETREAS_SREQ,
+        }[kind]
+        if self._power.gpregret == STAY_IN_BOOTLOADER:
+            return "GPREGRET is 0xB0: the board stays in its bootloader"
+        return None

@@ -1,0 +1,1 @@
+"""The STM32L476's peripherals, as far as firmware uses them (reference manual RM0351)."""
