@@ -108,14 +108,17 @@ def _columns(
     identity: Identity, reference: Reference, measured: Measured, raw: bool
 ) -> tuple[Column, ...]:
     """The chain first, in its order, then the side branches."""
-    runtime = f"{identity.board_title}, {identity.backend_description}"
     columns = list(reference.columns)
     device: list[tuple[str, str, Sequence[NDArray[np.int8] | None]]]
     device = [("device", "int8", measured.outputs)]
     if raw:
         device.append(("device-raw", "device", measured.raw_outputs))
     for name, after, outputs in device:
-        columns.append(scored(name, runtime, "device", after, False, reference.graph, outputs))
+        columns.append(
+            scored(
+                name, identity.backend_description, "device", after, False, reference.graph, outputs
+            )
+        )
     return tuple(sorted(columns, key=lambda c: c.side_branch))
 
 

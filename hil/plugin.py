@@ -1,15 +1,18 @@
 """The pytest plugin: options, fixtures and findings for `pytest hil/ --board …`.
 
-It is loaded into every pytest run of the environment it is installed in, so it does nothing and
-imports nothing heavy until `--board` is given. An option that another plugin has taken is left to
-it; `-p no:tinyhil` takes this plugin out altogether.
+It is loaded into every pytest run of the environment it is installed in, and plain option names
+like --port belong to many projects. So the options are there only when the run is about this
+package's suite (a path inside hil/, or --pyargs hil.suite); otherwise the plugin does nothing and
+imports nothing heavy. A project that wants the options and fixtures for tests of its own calls
+`add_options` from its conftest's pytest_addoption.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,6 +22,7 @@ import pytest
 from hil.backend.base import BACKENDS, choose
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import TinyhilError
+from hil.record import DEFAULT_MAX_DROP
 
 if TYPE_CHECKING:
     from hil.device import Device
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from hil.record import Run
     from hil.run import Job, Options
     from hil.target import Target
+
+#: This package's folder.
+PACKAGE: Final = Path(__file__).resolve().parent
 
 T = TypeVar("T")
 
@@ -35,28 +42,49 @@ DEFAULT_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
 RUN_KEY: Final = pytest.StashKey["Run"]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the options where the run is about this package's suite."""
+    config = pluginmanager.get_plugin("pytestconfig")
+    invocation = config.invocation_params if config is not None else None
+    if invocation is not None and _is_ours(invocation.args, invocation.dir):
+        add_options(parser)
+
+
+def _is_ours(arguments: Sequence[object], folder: Path) -> bool:
+    """Return whether a command line, given in `folder`, names this package or something in it."""
+    texts = [str(argument).partition("::")[0] for argument in arguments]
+    if any(text.split(".")[:2] == ["hil", "suite"] or text == "hil" for text in texts):
+        return True
+    return any((folder / text).resolve().is_relative_to(PACKAGE) for text in ["", *texts])
+
+
+def add_options(parser: pytest.Parser) -> None:
     """Add the options, in a group of their own."""
-    group = parser.getgroup("tinyhil", "hardware in the loop (tinyhil)")
-    backends = ["auto", *BACKENDS]
-    _add(group, "--board", choices=board_names(), help="board to test; without it, hil/ is skipped")
-    _add(group, "--backend", choices=backends, default="auto",
-         help="auto: a board given by --port, else the embedded emulator")  # fmt: skip
-    _add(group, "--port", help="serial port of a real board")
-    _add(group, "--model", type=Path, default=DEFAULT_MODEL, help="model folder")
-    _add(group, "--vectors", type=Path, help="other windows (.npz) than the model's own")
-    _add(group, "--record", type=Path, help="write the run record (JSON) here")
-    _add(group, "--report", type=Path, help="write tinyhil's report (HTML) here")
-    _add(group, "--max-drop", type=float, default=2.0, metavar="POINTS",
-         help="fail when int8 surely loses more than this against float (default 2)")  # fmt: skip
-    _add(group, "--limit", type=int, metavar="N", help="stream N windows (default: up to 300)")
+    add = partial(_add, parser.getgroup("tinyhil", "hardware in the loop (tinyhil)"))
+    add("--board", choices=board_names(), help="board to test; without it, hil/ is skipped")
+    add(
+        "--backend",
+        choices=["auto", *BACKENDS],
+        default="auto",
+        help="auto: a board given by --port, else the embedded emulator",
+    )
+    add("--port", help="serial port of a real board")
+    add("--model", type=Path, default=DEFAULT_MODEL, help="model folder")
+    add("--vectors", type=Path, help="other windows (.npz) than the model's own")
+    add("--record", type=Path, help="write the run record (JSON) here")
+    add("--report", type=Path, help="write tinyhil's report (HTML) here")
+    add(
+        "--max-drop",
+        type=float,
+        default=DEFAULT_MAX_DROP,
+        metavar="POINTS",
+        help="fail when int8 surely loses more than this against float (default %(default)g)",
+    )
+    add("--limit", type=int, metavar="N", help="stream N windows (default: up to 300)")
 
 
 def _add(group: pytest.OptionGroup, name: str, **settings: Any) -> None:
-    try:
-        group.addoption(name, dest=_dest(name), **settings)
-    except ValueError:
-        return  # another plugin's: its run is none of our business
+    group.addoption(name, dest=_dest(name), **settings)
 
 
 def _dest(name: str) -> str:

@@ -17,6 +17,9 @@ from hil.strict_json import from_json, read_json, write_json
 FORMAT: Final = "tinyhil-run"
 VERSION: Final = 1
 
+#: Points of accuracy that int8 may lose against float, where nobody said otherwise.
+DEFAULT_MAX_DROP: Final = 2.0
+
 
 @dataclass(frozen=True)
 class Identity:

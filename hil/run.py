@@ -19,9 +19,6 @@ from hil.reference import Reference, run_reference
 from hil.target import Say, Target, connect
 from hil.wire.messages import LastFaultReply
 
-#: Points of accuracy that int8 may lose against float.
-DEFAULT_MAX_DROP: Final = 2.0
-
 #: Seconds to wait for a device that has just failed to say what happened.
 AFTERMATH_S: Final = 3.0
 
@@ -161,6 +158,7 @@ def _fault_text(fault: LastFaultReply) -> str:
 
 
 def _counter(target: Target) -> str | None:
+    """Return what its cycle counter counts; None on the host port, which is like no board."""
     if not target.backend.emulated:
         return "cycles"
     return "instructions" if target.backend.counters() is not None else None
@@ -208,9 +206,9 @@ def _identity(options: Options, job: Job, target: Target) -> Identity:
 
 
 def _memory(board: Board, target: Target, measured: Measured) -> Memory | None:
-    """Return what MEMORY said; None where it was not reached, or on the host port."""
+    """Return what MEMORY said; None where it was not reached, or is not a board's."""
     reply = measured.memory
-    if reply is None or target.backend.name == "host":
+    if reply is None or _counter(target) is None:
         return None
     return Memory(
         flash_used=reply.flash_used,

@@ -12,9 +12,9 @@ from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
 from hil.diagnose import diagnose, failed
 from hil.errors import DeviceError, InputError
-from hil.record import Run, save_run
+from hil.record import DEFAULT_MAX_DROP, Run, save_run
 from hil.report import render
-from hil.run import DEFAULT_MAX_DROP, Options, run
+from hil.run import Options, run
 from hil.screen import as_data, screen
 
 

@@ -87,7 +87,7 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
         case "within":
             headline = f"{subject} costs {numbers} of accuracy"
             if loss.value <= 0:
-                headline = f"{subject} costs no accuracy: it changes by {_numbers(effect)}"
+                headline = f"{subject} costs no accuracy: it changes by +{_numbers(effect)}"
             return fine(
                 stage,
                 "loss",

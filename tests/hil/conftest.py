@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 from fake_device import FakeBackend, Faults
 
+import hil.commands.run  # noqa: F401 - see below
 from hil.backend import base
 from hil.board import load_board
-from hil.run import Options
+from hil.run import Options, prepare
 
 MODEL = Path(__file__).resolve().parents[2] / "test_vectors" / "models" / "cnn"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _import_runtimes() -> None:
+    """Import the native runtimes before pytester does.
+
+    A pytest run inside this process forgets the modules that it was the first to import, and
+    native ones cannot be imported twice.
+    """
+    prepare(Options(load_board("nano33"), "host", None, MODEL, None, 1, 2.0, "", quiet=True))
 
 
 @pytest.fixture

@@ -106,6 +106,9 @@ class FakeDevice:
         }  # fmt: skip
         return msg.HelloReply(**{**fields, **self.faults.others})
 
+    def on_discard(self, request: msg.DiscardRequest) -> msg.DiscardReply:
+        return msg.DiscardReply(len(request.data))
+
     def int8(self, form: int, data: bytes) -> np.ndarray:
         source = self.graph.tensors[self.graph.inputs[0]]
         if form == msg.DataForm.INT8:
