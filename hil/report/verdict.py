@@ -25,8 +25,8 @@ class VerdictView:
 
     status: "incomplete" before "above" before "within": an unfinished run passes nothing.
     lead: the finding that decides (the first above the limits, else the first); problems and
-    remarks: the others,
-    in the diagnosis's order. first, last: the chain's ends, where they were measured.
+    remarks: the others, in the diagnosis's order.
+    first, last: the chain's ends, where they were measured.
     device_exact: windows compared and differing between the int8 definition and the device's
     output; None where they were not compared.
     """
