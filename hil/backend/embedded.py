@@ -88,10 +88,10 @@ class EmbeddedBackend:
 
     def close(self) -> None:
         """End the process; harmless when repeated."""
-        if self._transport is not None:
-            self._transport.close()
         if self._emulator is not None:
             self.counters()
             self.crash_report()
             self._emulator.close()
             self._emulator = None
+        if self._transport is not None:
+            self._transport.close()

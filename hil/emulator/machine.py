@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import random
 import struct
 from collections import deque
@@ -258,7 +257,7 @@ class Machine:
         """Write memory, code too; False where there is none."""
         written = self.registers.store_bytes(address, data)
         self._uc.ctl_flush_tb()
-        ctypes.memset(self.core.cache, 0, ctypes.sizeof(self.core.cache))
+        self.counting.forget()
         return written
 
     def stack(self) -> dict[str, int | None]:

@@ -11,7 +11,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 from hil.emulator import registers as reg
 from hil.emulator.exceptions import Exceptions
 from hil.emulator.registers import Registers
-from hil.emulator.state import CACHE_SIZE, NEVER, BlockEntry, CoreState, Run, Stop
+from hil.emulator.state import NEVER, BlockEntry, CoreState, Run, Stop
 from hil.emulator.thumb import Flag
 from hil.emulator.uart import Uart
 
@@ -27,14 +27,21 @@ class Counting:
     def __init__(self, core: CoreState, analyse: Analyse) -> None:
         self.core = core
         self.analyse = analyse
+        self._cache: dict[tuple[int, int], BlockEntry] = {}
 
     def find(self, address: int, size: int) -> BlockEntry:
-        """Return a block's cost from the cache."""
-        entry: BlockEntry = self.core.cache[(address >> 1 ^ size << 7) % CACHE_SIZE]
-        if entry.address != address or entry.size != size:
-            entry.address, entry.size = address, size
+        """Return a block's cost; the shared cache is native code's, a dictionary is faster here."""
+        entry = self._cache.get((address, size))
+        if entry is None:
+            entry = self._cache[address, size] = BlockEntry(address, size)
             self.analyse(address, size, entry)
         return entry
+
+    def forget(self) -> None:
+        """Forget every block: code was changed."""
+        self._cache.clear()
+        ctypes.memset(self.core.cache, 0, ctypes.sizeof(self.core.cache))
+        self.core.cached = 0
 
     def uncount(self, pc: int) -> None:
         """Take back what was counted of the last block from `pc` on: it has not run."""

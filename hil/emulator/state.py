@@ -11,7 +11,7 @@ from ctypes import c_uint8, c_uint32, c_uint64, c_void_p
 from enum import IntEnum, IntFlag
 
 NEVER = 2**64 - 1
-CACHE_SIZE = 8192
+CACHE_SIZE = 16384
 QUEUE_SIZE = 65536
 EXCEPTIONS = 256
 PRIORITY_THREAD = 256
@@ -110,7 +110,7 @@ _CORE_WORDS = (
     "block_address", "block_size", "expected", "stopped_size", "stop", "attention", "candidate",
     "patience",
     "active_priority", "fpu_used", "fpu_off", "refill", "interrupt", "error", "sleeping",
-    "event_register", "replay", "vector_table", "group_mask",
+    "event_register", "replay", "cached", "vector_table", "group_mask",
     "sleep_on_exit", "fpu_auto", "cyccnt_from_cycles", "entry_cycles", "return_cycles",
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ struct block {
     uint32_t flags;
 };
 
-#define CACHE_SIZE 8192U /* a power of two; a firmware has a few thousand blocks */
+#define CACHE_SIZE 16384U /* a power of two; a firmware has a few thousand blocks */
 
 #define QUEUE_SIZE 65536U
 struct queue {
@@ -64,7 +64,7 @@ struct core {
     uint32_t patience;        /* asleep, the line idle towards the firmware: ask the host first */
     uint32_t active_priority; /* of what runs, without the mask registers; 256: thread mode */
     uint32_t fpu_used, fpu_off, refill;
-    uint32_t interrupt, error, sleeping, event_register, replay;
+    uint32_t interrupt, error, sleeping, event_register, replay, cached;
     uint32_t vector_table, group_mask, sleep_on_exit, fpu_auto;
     uint32_t cyccnt_from_cycles;
     uint32_t entry_cycles, return_cycles;

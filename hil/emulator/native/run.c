@@ -1,6 +1,8 @@
 /* The block hook and the run loop. Twin: hil/emulator/portable.py. */
 #include "core.h"
 
+#include <string.h>
+
 enum { INTERRUPT_NONE = 0xFFFFFFFF };
 #define MAGIC_PC 0xF0000000U /* EXC_RETURN values live above: DDI 0403E B1.5.8 */
 
@@ -8,13 +10,23 @@ size_t core_size(void) {
     return sizeof(struct core);
 }
 
-static struct block *find(struct core *core, uint32_t address, uint32_t size) {
-    struct block *block = &core->cache[(address >> 1 ^ size << 7) % CACHE_SIZE];
-    if (block->address != address || block->size != size) {
+/* A block's cost: open addressing, and all is forgotten when the table is three quarters full. */
+static const struct block *find(struct core *core, uint32_t address, uint32_t size) {
+    uint32_t at = address * 2654435761U >> 16 ^ size;
+    for (;; at++) {
+        struct block *block = &core->cache[at % CACHE_SIZE];
+        if (block->address == address && block->size == size)
+            return block;
+        if (block->size)
+            continue;
+        if (++core->cached > CACHE_SIZE / 4 * 3) {
+            memset(core->cache, 0, sizeof core->cache);
+            core->cached = 1;
+        }
         *block = (struct block){.address = address, .size = size};
         core->analyse(address, size, block);
+        return block;
     }
-    return block;
 }
 
 static uint32_t reason_to_stop(struct core *core, const struct block *block) {
