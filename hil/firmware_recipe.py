@@ -34,7 +34,7 @@ BAUD_VARIABLE: Final = "TINYHIL_BAUD"
 C_FLAGS: Final = (
     "-std=gnu11",
     "-O2",
-    "-g3",
+    "-g",
     "-ffp-contract=off",
     "-fno-common",
     "-ffunction-sections",

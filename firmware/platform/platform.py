@@ -11,12 +11,16 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 from pathlib import Path
 
 import click
+import platformio
+from platformio.compat import is_proxy_set
 from platformio.dependencies import get_core_dependencies
 from platformio.exception import UserSideException
+from platformio.http import HTTPClientError, InternetConnectionError
 from platformio.platform.base import PlatformBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -43,8 +47,24 @@ TOOLS = {
 #: What an upload needs, by protocol. sam-ba is hil/upload.py; st-flash is not in the registry.
 UPLOAD_PACKAGES = {"stlink": "tool-openocd", "dfu": "tool-dfuutil"}
 
+#: Seconds to look for the registry: PlatformIO itself tries for a minute, then gives no reason.
+REGISTRY_TIMEOUT_S = 3.0
+
 #: PlatformIO starts SCons by this path, from a package that pip's SCons can stand in for.
 SCONS_PY = "from SCons.Script.Main import main\nmain()\n"
+
+
+def registry_reachable():
+    """Return whether any of the registry's servers takes a connection; a proxy is believed."""
+    if is_proxy_set():
+        return True
+    for host in platformio.__registry_mirror_hosts__:
+        try:
+            socket.create_connection((f"api.{host}", 443), REGISTRY_TIMEOUT_S).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 class TinyhilPlatform(PlatformBase):
@@ -61,12 +81,21 @@ class TinyhilPlatform(PlatformBase):
                 continue
             self.packages[name]["optional"] = False
             if not self.get_package(name):
-                click.secho(
-                    f"{program} is not on PATH: asking PlatformIO's registry for {name} "
-                    f"(or have it from the system: {command})",
-                    fg="yellow",
-                    err=True,
-                )
+                told = f"{program} is not on PATH: asking the registry (the system's: {command})"
+                click.secho(told, fg="yellow", err=True)
+
+    def install_package(self, name, spec=None, force=False):
+        """Install a package, or say in one line why not and where else its program comes from."""
+        if name not in TOOLS or self.get_package(name):
+            return super().install_package(name, spec, force)
+        program, command = TOOLS[name]
+        missing = f"{program} is not on PATH and PlatformIO's registry is out of reach: {command}"
+        if not registry_reachable():
+            raise UserSideException(missing)
+        try:
+            return super().install_package(name, spec, force)
+        except (HTTPClientError, InternetConnectionError):
+            raise UserSideException(missing) from None
 
     def _needed(self, board, options, targets):
         if board is None:

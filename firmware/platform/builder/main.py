@@ -97,13 +97,21 @@ def set_up_native():
     env.Append(CCFLAGS=[*C_FLAGS, *SANITIZER_FLAGS], LINKFLAGS=list(SANITIZER_FLAGS))
 
 
+def openocd_scripts():
+    """Return the option by which the registry's openocd finds its scripts."""
+    package = env.PioPlatform().get_package_dir("tool-openocd")
+    return f'-s "{package}/openocd/scripts" ' if package else ""
+
+
 def upload_action():
     """Return the SCons action that puts the image onto the board."""
     protocol = env.subst("$UPLOAD_PROTOCOL")
     address = env.BoardConfig().get("upload.offset_address")
     commands = {
         "sam-ba": '"$PYTHONEXE" -m hil.upload $UPLOAD_PORT_OPTION "$BUILD_DIR/firmware.bin"',
-        "stlink": "openocd -f interface/stlink.cfg -f target/"
+        "stlink": "openocd "
+        + openocd_scripts()
+        + "-f interface/stlink.cfg -f target/"
         + env.BoardConfig().get("debug.openocd_target")
         + ' -c "program {$BUILD_DIR/firmware.elf} verify reset exit"',
         "stflash": f'st-flash --reset write "$BUILD_DIR/firmware.bin" {address}',
