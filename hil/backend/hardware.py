@@ -32,7 +32,7 @@ class SerialTransport:
                 write_timeout=_WRITE_TIMEOUT,
                 exclusive=True,
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except Exception as error:  # its URL handlers raise whatever their parsing meets
             raise _open_error(port, error) from None
 
     def read(self, timeout: float) -> bytes:
