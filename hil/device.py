@@ -186,6 +186,7 @@ class Device:
             bad_frames_host=self.counters.bad_frames,
             overruns=device.overruns,
             line_errors=device.line_errors,
+            late=min(self.counters.ignored, self.counters.retransmissions),
         )
 
     def discard(self, payloads: Iterable[bytes]) -> int:

@@ -149,7 +149,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Link:
-    """The line, as both ends saw it."""
+    """The line, as both ends saw it.
+
+    late: retransmissions that were not needed, because the first answer was only slow.
+    """
 
     frames: int
     retransmissions: int
@@ -157,6 +160,7 @@ class Link:
     bad_frames_host: int
     overruns: int
     line_errors: int
+    late: int = 0
 
 
 @dataclass(frozen=True)

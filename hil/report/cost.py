@@ -79,6 +79,7 @@ def link_errors(link: Link) -> int:
     """Return everything that went wrong on the line, whether or not it was made good."""
     return (
         link.retransmissions
+        - link.late
         + link.bad_frames_device
         + link.bad_frames_host
         + link.overruns

@@ -59,11 +59,13 @@ def link_trouble(run: Run) -> list[Finding]:
     if link is None:
         return []
     damaged = link.bad_frames_device + link.bad_frames_host
-    if not damaged + link.retransmissions + link.overruns + link.line_errors:
+    lost = link.retransmissions - link.late  # an answer that was only slow is no loss
+    if not damaged + lost + link.overruns + link.line_errors:
         return []
-    share = max(damaged, link.retransmissions) / max(1, link.frames)
+    share = max(damaged, lost) / max(1, link.frames)
     evidence = [
-        f"{plural(link.frames, 'frame')}, {link.retransmissions} sent again",
+        f"{plural(link.frames, 'frame')}, {link.retransmissions} sent again"
+        + (f", {link.late} of them needlessly" if link.late else ""),
         f"damaged on the way to the device {link.bad_frames_device}, back {link.bad_frames_host}",
         f"bytes lost in the device's receiver {link.overruns}, line errors {link.line_errors}",
     ]

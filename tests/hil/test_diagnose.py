@@ -74,6 +74,13 @@ def test_link_trouble(changes: dict[str, int], above: bool) -> None:
     assert (found.severity == "problem") == above
 
 
+def test_answers_that_were_only_slow_are_no_trouble() -> None:
+    link = replace(LINK, retransmissions=2, late=2)
+    assert "link/damaged-frames" not in causes(good_run(link=link))
+    link = replace(LINK, retransmissions=3, late=2)
+    assert "2 of them needlessly" in causes(good_run(link=link))["link/damaged-frames"].evidence[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "location", "severity"),
     [
