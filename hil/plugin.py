@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -170,7 +171,8 @@ def hil_run(
         write(measured, record, report)
         return measured
 
-    pytestconfig.stash[RUN_KEY] = _or_fail(measure)
+    with _uncaptured(pytestconfig):  # so that the progress bar is seen
+        pytestconfig.stash[RUN_KEY] = _or_fail(measure)
     return pytestconfig.stash[RUN_KEY]
 
 
@@ -215,13 +217,23 @@ def _or_fail(action: Callable[[], T]) -> T:
         pytest.fail(f"tinyhil: {error}", pytrace=False)
 
 
+def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
+    """Let what is printed in this context be seen."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    shown: AbstractContextManager[None] = (
+        nullcontext() if capture is None else capture.global_and_fixture_disabled()
+    )
+    return shown
+
+
 def _sayer(config: pytest.Config) -> Callable[[str], None]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
 
     def say(text: str) -> None:
         if reporter is not None and config.get_verbosity() >= 0:
-            reporter.ensure_newline()
-            reporter.write_line(f"tinyhil: {text}")
+            with _uncaptured(config):
+                reporter.ensure_newline()
+                reporter.write_line(f"tinyhil: {text}")
 
     return say
 

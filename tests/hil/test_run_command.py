@@ -1,0 +1,173 @@
+"""`tinyhil run` and `tinyhil boards` as a user meets them: output, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import MODEL
+from fake_device import FakeBackend
+
+from hil.board import load_board
+from hil.cli import main
+from hil.commands import boards
+from hil.record import load_run
+
+Fake = Callable[..., object]
+
+
+def run(*arguments: str) -> int:
+    return main(["run", "--board", "nano33", "--backend", "fake", "--model", str(MODEL),
+                 "--limit", "20", *arguments])  # fmt: skip
+
+
+def test_a_device_in_order(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fake()
+    record, report = tmp_path / "new" / "run.json", tmp_path / "new" / "run.html"
+    assert run("--record", str(record), "--report", str(report)) == 0
+    out, err = capsys.readouterr()
+    assert "back end: device in memory" in err
+    lines = out.splitlines()
+    assert lines[0] == "Arduino Nano 33 BLE Sense · device in memory"
+    for name in ("float", "pruned", "int8", "device", "device-raw"):
+        assert any(line.split()[:1] == [name] and "%" in line for line in lines)
+    assert "device outputs 20/20" in out
+    assert "✓ Nothing is wrong along float → pruned → int8 → device → device-raw" in lines
+    assert f"record: {record}" in lines
+    assert f"report: {report}" in lines
+    assert max(map(len, lines)) <= 200
+    assert len(lines) < 45
+    assert len(load_run(record).windows.label) == 20
+    assert report.read_text().startswith("<!")
+
+
+def test_json_is_all_that_standard_output_has(
+    fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(wrong_layer=1)
+    assert run("--json") == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["verdict"] == "failed"
+    assert data["record"] is None
+    (problem, *_) = data["findings"]
+    assert (problem["stage"], problem["cause"]) == ("device", "kernel")
+    by_name = {c["name"]: c for c in data["columns"]}
+    assert by_name["float"]["change"] is None
+    assert 0 <= by_name["int8"]["accuracy"]["low"] <= by_name["int8"]["accuracy"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "code"),
+    [({}, 0), ({"wrong_layer": 0}, 1), ({"raw_offset": 1}, 1), ({"crash_at": 9}, 1),
+     ({"gone_at": 9}, 3), ({"gone_at": 1}, 3), ({"others": {"model_hash": bytes(32)}}, 3)],
+)  # fmt: skip
+def test_exit_codes(fake: Fake, faults: dict[str, object], code: int) -> None:
+    fake(**faults)
+    assert run() == code
+
+
+def test_an_incomplete_run_leaves_its_record(
+    fake: Fake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(gone_at=9)
+    assert run("--record", str(tmp_path / "run.json")) == 3
+    assert "✗ The run ended early: /dev/fake: the port vanished" in capsys.readouterr().out
+    assert load_run(tmp_path / "run.json").incomplete == "/dev/fake: the port vanished"
+
+
+def test_the_keyboard_ends_a_run_and_keeps_what_was_measured(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fake_device.FakeDevice.on_tap", interrupt)
+    assert run("--record", str(tmp_path / "run.json")) == 3
+    assert load_run(tmp_path / "run.json").incomplete == "interrupted from the keyboard"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "/nowhere"], "no such model folder"),
+        (["--vectors", "/nowhere.npz"], "No such file"),
+        (["--limit", "-3"], "--limit -3"),
+        (["--max-drop", "1000"], "--max-drop 1000"),
+        (["--record", "/dev/null/x.json"], "/dev/null"),
+        (["--report", "/tmp"], "is a folder"),  # noqa: S108 - only named, never written
+    ],
+)
+def test_wrong_use_is_one_line_and_no_device_is_touched(
+    fake: Fake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], words: str,
+) -> None:  # fmt: skip
+    fake()
+    monkeypatch.delattr(FakeBackend, "last", raising=False)
+    assert run(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tinyhil: ")
+    assert err.count("\n") == 1
+    assert words in err
+    assert not hasattr(FakeBackend, "last")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 64])
+def test_tampered_vectors_are_refused(
+    fake: Fake, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
+) -> None:
+    fake()
+    vectors = tmp_path / "v.npz"
+    vectors.write_bytes(content)
+    shutil.copy(MODEL / "vectors.json", tmp_path / "v.json")
+    assert run("--vectors", str(vectors)) == 2
+    err = capsys.readouterr().err
+    assert "its SHA-256 is not the one in v.json" in err
+    assert err.count("\n") == 1
+
+
+def test_no_such_board(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--board", "uno", "--model", str(MODEL)])
+    assert caught.value.code == 2
+    assert "'uno'" in capsys.readouterr().err
+
+
+def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:
+    return SimpleNamespace(vid=vid, pid=pid, device=device, description=description)
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        port(0x2341, 0x805A, "/dev/ttyACM0", "Nano 33 BLE\x1b[2J"),
+        port(0x0403, 0x6001, "/dev/ttyUSB0", "adapter"),
+        port(None, None, "/dev/ttyS0", "n/a"),
+    ]
+    monkeypatch.setattr(boards.list_ports, "comports", lambda: found)
+
+
+def test_boards_for_people(ports: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["boards"]) == 0
+    out = capsys.readouterr().out
+    nano, tile = out.split("\n\n")
+    assert "64 MHz, flash 960 KB, RAM 256 KB" in nano
+    assert "ports: /dev/ttyACM0 (Nano 33 BLE" in nano
+    assert "ports: none found" in tile
+    assert "\x1b" not in out
+    assert "ttyUSB0" not in out
+
+
+def test_boards_as_json(ports: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["boards", "--json"]) == 0
+    data = {b["name"]: b for b in json.loads(capsys.readouterr().out)}
+    facts = load_board("sensortile").facts
+    assert data["sensortile"]["clock_hz"] == facts.clock_hz
+    assert data["sensortile"]["usb_ids"] == ["0483:5740", "0483:df11"]
+    assert len(data["nano33"]["ports"]) == 1
