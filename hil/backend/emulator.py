@@ -65,7 +65,7 @@ class EmulatorProcess:
     def _wait_for_start(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            message = self._receive(deadline)
+            message = self._answer(deadline)
             if message.get("event") == "error":
                 raise InputError(clean(str(message.get("message")), 400))
             self._note(message)
@@ -88,7 +88,7 @@ class EmulatorProcess:
             raise LinkError(f"emulator: {error.strerror or error}") from None
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while True:
-            message = self._receive(deadline)
+            message = self._answer(deadline)
             if message.get("id") == self._next_id:
                 if "error" in message:
                     raise InputError(f"emulator: {clean(str(message['error']), 200)}")
@@ -107,6 +107,12 @@ class EmulatorProcess:
             self.crash = message.get("crash")
         if "event" in message:
             self.events.append(message)
+
+    def _answer(self, deadline: float) -> Message:
+        try:
+            return self._receive(deadline)
+        except TimeoutError:
+            raise LinkError("the emulator does not answer") from None
 
     def _receive(self, deadline: float) -> Message:
         while b"\n" not in self._incoming:

@@ -330,7 +330,7 @@ class Machine:
             self.core.attention = 1
         elif number == EXCP_BKPT:
             self._deliver(Kind.BREAKPOINT, "breakpoint without a debugger")
-        elif not self.registers[reg.XPSR_ALL] & XPSR_T:
+        elif not self.registers[reg.XPSR] & XPSR_T:
             self._deliver(Kind.NO_THUMB, "a branch to an address without the Thumb bit")
         else:
             self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")

@@ -11,6 +11,7 @@ from unicorn import Uc, arm_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 SP, LR, PC = arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR, arm_const.UC_ARM_REG_PC
+#: XPSR_ALL is for writing only, and writes the GE flags too.
 XPSR, XPSR_ALL = arm_const.UC_ARM_REG_XPSR, arm_const.UC_ARM_REG_XPSR_NZCVQG
 MSP, PSP, CONTROL = (
     arm_const.UC_ARM_REG_MSP,

@@ -44,6 +44,7 @@ class Session:
         self._lines = {"to_device": FaultyLine(), "to_host": FaultyLine()}
         self._commands = Commands(machine, self._lines)
         self._syncs: list[Answer] = []
+        self._has_halted = False
         machine.on_crash = self._report_crash
         machine.on_reset = self._report_reset
 
@@ -52,6 +53,7 @@ class Session:
         while True:
             state = State.ASLEEP if self._link.is_full else self._machine.run(SLICE)
             self._send_out()
+            self._report_halt(state)
             self._answer_syncs(state)
             self._wait(state)
 
@@ -66,6 +68,11 @@ class Session:
 
     def _report_reset(self, kind: ResetKind) -> None:
         self.emit("reset", kind=kind.value)
+
+    def _report_halt(self, state: State) -> None:
+        if state is State.HALTED and not self._has_halted:
+            self.emit("halted", reason=self._machine.halted)
+        self._has_halted = state is State.HALTED
 
     def _send_out(self) -> None:
         queue, line = self._machine.core.uart.to_host, self._lines["to_host"]
