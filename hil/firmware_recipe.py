@@ -32,7 +32,7 @@ BAUD_VARIABLE: Final = "TINYHIL_BAUD"
 #: For every target. -ffp-contract=off: the preprocessing must round as numpy does, so a multiply
 #: and an addition are never fused.
 C_FLAGS: Final = (
-    "-std=gnu11",
+    "-std=c11",
     "-O2",
     "-g",
     "-ffp-contract=off",
@@ -52,8 +52,8 @@ CPU_FLAGS: Final = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv
 SANITIZER_FLAGS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 #: Bytes. The deepest path is a request of a few nested calls and one interrupt; MEMORY tells the
-#: peak, which tests hold against this.
-STACK_SIZE: Final = 8192
+#: peak, and a test holds it against half of this.
+STACK_SIZE: Final = 4096
 #: Bytes of RAM that survive a reset, and the bytes above them, left to a bootloader's stack: the
 #: Nano's is taken to have it at the very top. Where that is wrong, the record's check voids it.
 RETAINED_SIZE: Final = 256

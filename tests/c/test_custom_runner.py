@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import click
+from platformio.test.exception import UnitTestSuiteError
 from platformio.test.result import TestCase, TestCaseSource, TestStatus
 from platformio.test.runners.base import TestRunnerBase
 
@@ -15,6 +16,11 @@ LINE = re.compile(
 
 class CustomTestRunner(TestRunnerBase):
     """PlatformIO finds the class by this name."""
+
+    def setup(self):
+        """Refuse boards: what runs there is tested by `pytest hil/ --board`."""
+        if self.platform.is_embedded():
+            raise UnitTestSuiteError("the C tests run on this machine: pio test -e native")
 
     def on_testing_line_output(self, line):
         """Turn a verdict into a test case; print anything else as it is."""

@@ -68,3 +68,10 @@ def test_a_failure_is_shown_and_counted(broken: Project, what: str) -> None:
     assert re.search(TOLD[what], result.stdout), result.stdout
     assert "good:PASS" in result.stdout
     assert "1 succeeded" in result.stdout
+
+
+def test_boards_are_refused(broken: Project) -> None:
+    result = broken.pio("test", "-e", "nano33", BREAK="nothing")
+    assert result.returncode != 0
+    assert "pio test -e native" in result.stdout
+    assert "Compiling" not in result.stdout
