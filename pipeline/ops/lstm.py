@@ -39,7 +39,7 @@ UNUSED = (9, 10, 11, 16, 17, 20, 21, 22, 23)
 
 GATES = ("forget", "input", "cell", "output")
 
-GATE_SCALE = np.float32(2.0**-12)  # Q3.12
+GATE_SCALE = 2.0**-12  # Q3.12
 UNIT_SCALE = 2.0**-15  # Q0.15
 
 
@@ -111,8 +111,7 @@ def lstm_of(graph: Graph, op: Op) -> Lstm:
 def _matrix(graph: Graph, op: Op, x: Tensor, place: int, bias: int | None) -> Matrix:
     tensor = graph.need(op, place)
     weights = constant(graph, op, place, f"input {place}", "int8")
-    # As for a FULLY_CONNECTED with one weight scale, the scales are multiplied in float32.
-    real = float(x.scale * tensor.scale) / float(GATE_SCALE)
+    real = float(x.scale) * float(tensor.scale) / GATE_SCALE
     (multiplier,), (shift,) = multipliers([real])
     start = np.zeros(len(weights), np.int64)
     if bias is not None:

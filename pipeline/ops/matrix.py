@@ -45,19 +45,16 @@ def conv_windows(graph: Graph, op: Op) -> tuple[Window, Window]:
 
 
 def row_multipliers(graph: Graph, op: Op) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (multiplier, shift) per row: input scale · weight scale / output scale.
+    """Return (multiplier, shift) per row: input scale · weight scale / output scale, in float64.
 
-    In float64, except for a FULLY_CONNECTED with one weight scale: TFLM multiplies that one's
-    scales in float32 first.
+    Sources of TFLM up to 2026-08 multiply the first two in float32 where there is one weight
+    scale; the tflite-micro wheel does not, and it is the definition.
     """
-    source, target = graph.need(op, 0).scale, float(graph.output_of(op).scale)
+    source, target = float(graph.need(op, 0).scale), float(graph.output_of(op).scale)
     weights = graph.need(op, 1)
     assert weights.quantization is not None
-    scales, rows = weights.quantization.scale, weights.shape[0]
-    if op.name == "FULLY_CONNECTED" and len(scales) == 1:
-        return multipliers([float(source * np.float32(scales[0])) / target] * rows)
-    per_row = np.broadcast_to(scales, rows)
-    return multipliers([float(source) * float(scale) / target for scale in per_row])
+    scales = np.broadcast_to(weights.quantization.scale, weights.shape[0])
+    return multipliers([source * float(scale) / target for scale in scales])
 
 
 def _check_conv(graph: Graph, op: Op) -> None:

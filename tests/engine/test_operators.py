@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pipeline.emit_c import Source
-from pipeline.interp import run_layers
+from pipeline.interp import run, run_layers
 from pipeline.ir import Graph
 from pipeline.ops import OPERATORS
+from pipeline.quant import quantize_multiplier, requantize
 from pipeline.tflite import parse_tflite
 from pipeline.verify import verify
+from tests.engine.build_model import Builder, options
 from tests.engine.native import Program
 from tests.engine.strategies import MODELS, seeds, windows
 from tests.engine.tflm import Tflm
@@ -44,6 +47,47 @@ def test_interpreter_equals_tflm(operator: str, data: st.DataObject, seed: int) 
     tflm = Tflm(model)
     for window, value in zip(inputs, values, strict=True):
         np.testing.assert_array_equal(tflm.layers(graph, window)[-1], value)
+
+
+def finely_scaled(operator: str, scales: NDArray[np.float32], bias: int) -> bytes:
+    """Return a model of one weight, 0, whose output is the requantized bias.
+
+    scales: of input, weight and output.
+    """
+    source_scale, weight_scale, target_scale = scales
+    shape, kind = {
+        "CONV_2D": ((1, 1, 1, 1), options("Conv2DOptions", strideH=1, strideW=1)),
+        "FULLY_CONNECTED": ((1, 1), options("FullyConnectedOptions")),
+    }[operator]
+    builder = Builder()
+    source = builder.tensor(shape, scale=source_scale)
+    weight = builder.constant(np.zeros(shape, np.int8), scale=weight_scale)
+    start = builder.constant(np.array([bias], np.int32), scale=source_scale * weight_scale)
+    target = builder.tensor(shape, scale=target_scale)
+    builder.op(operator, [source, weight, start], [target], kind)
+    return builder.finish([source], [target])
+
+
+@pytest.mark.parametrize("operator", ["CONV_2D", "FULLY_CONNECTED"])
+def test_scales_are_multiplied_in_float64_as_tflm_does(operator: str) -> None:
+    """A product rounded to float32 shows in one accumulator of millions: those are looked for."""
+    rng, found = np.random.default_rng(7), 0
+    sums = rng.integers(0, 2**30, 1_000_000)
+    for _ in range(12):
+        scales = rng.uniform([0.01, 0.001, 1], [0.1, 0.1, 1]).astype(np.float32)
+        scales[2] = scales[0] * scales[1] * np.float32(2**23)
+        single, double = (
+            requantize(sums, *quantize_multiplier(float(product) / float(scales[2])))
+            for product in (scales[0] * scales[1], float(scales[0]) * float(scales[1]))
+        )
+        differ = np.flatnonzero((single != double) & (np.maximum(single, double) <= 127))
+        for i in differ[:1]:
+            model = finely_scaled(operator, scales, int(sums[i]))
+            window = np.zeros(graph_of(model).tensors[0].shape, np.int8)
+            (of_tflm,) = Tflm(model).layers(graph_of(model), window)
+            assert of_tflm.item() == double[i] == run(graph_of(model), window[None]).item()
+            found += 1
+    assert found >= 5
 
 
 def drawn(operator: str, count: int) -> list[bytes]:

@@ -38,7 +38,8 @@ NN_INLINE int32_t nn_high_mul(int32_t a, int32_t b) {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
-/* x / 2^exponent, 1 ≤ exponent ≤ 31; x is not INT32_MIN (no result of nn_high_mul is). */
+/* x / 2^exponent, 1 ≤ exponent ≤ 31; x is not INT32_MIN, nor INT32_MAX with an exponent of 1 (no
+ * product with a multiplier is either). */
 NN_INLINE int32_t nn_divide_by_pot(int32_t x, int32_t exponent) {
     const int32_t towards_zero = x + (x >> 31); /* one less where negative: halves go down */
     return ((towards_zero >> (exponent - 1)) + 1) >> 1;

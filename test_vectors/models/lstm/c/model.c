@@ -299,14 +299,14 @@ static const int32_t model_0_unidirectional_sequence_lstm_0_recurrent_output_bia
 };
 static const struct nn_lstm model_0_unidirectional_sequence_lstm_0 = {
     50, 6, 32, /* steps, depth, units */
-    {{model_0_unidirectional_sequence_lstm_0_input_forget_weights, model_0_unidirectional_sequence_lstm_0_input_forget_bias, 1152556288, 3},
-     {model_0_unidirectional_sequence_lstm_0_input_input_weights, model_0_unidirectional_sequence_lstm_0_input_input_bias, 1726764160, 2},
-     {model_0_unidirectional_sequence_lstm_0_input_cell_weights, model_0_unidirectional_sequence_lstm_0_input_cell_bias, 1933851648, 2},
-     {model_0_unidirectional_sequence_lstm_0_input_output_weights, model_0_unidirectional_sequence_lstm_0_input_output_bias, 1995977088, 2}}, /* input: forget, input, cell, output gate */
-    {{model_0_unidirectional_sequence_lstm_0_recurrent_forget_weights, model_0_unidirectional_sequence_lstm_0_recurrent_forget_bias, 1356397440, -2},
-     {model_0_unidirectional_sequence_lstm_0_recurrent_input_weights, model_0_unidirectional_sequence_lstm_0_recurrent_input_bias, 1582708480, -2},
-     {model_0_unidirectional_sequence_lstm_0_recurrent_cell_weights, model_0_unidirectional_sequence_lstm_0_recurrent_cell_bias, 1994674816, -3},
-     {model_0_unidirectional_sequence_lstm_0_recurrent_output_weights, model_0_unidirectional_sequence_lstm_0_recurrent_output_bias, 1324778624, -2}}, /* recurrent: forget, input, cell, output gate */
+    {{model_0_unidirectional_sequence_lstm_0_input_forget_weights, model_0_unidirectional_sequence_lstm_0_input_forget_bias, 1152556270, 3},
+     {model_0_unidirectional_sequence_lstm_0_input_input_weights, model_0_unidirectional_sequence_lstm_0_input_input_bias, 1726764125, 2},
+     {model_0_unidirectional_sequence_lstm_0_input_cell_weights, model_0_unidirectional_sequence_lstm_0_input_cell_bias, 1933851654, 2},
+     {model_0_unidirectional_sequence_lstm_0_input_output_weights, model_0_unidirectional_sequence_lstm_0_input_output_bias, 1995977112, 2}}, /* input: forget, input, cell, output gate */
+    {{model_0_unidirectional_sequence_lstm_0_recurrent_forget_weights, model_0_unidirectional_sequence_lstm_0_recurrent_forget_bias, 1356397421, -2},
+     {model_0_unidirectional_sequence_lstm_0_recurrent_input_weights, model_0_unidirectional_sequence_lstm_0_recurrent_input_bias, 1582708473, -2},
+     {model_0_unidirectional_sequence_lstm_0_recurrent_cell_weights, model_0_unidirectional_sequence_lstm_0_recurrent_cell_bias, 1994674785, -3},
+     {model_0_unidirectional_sequence_lstm_0_recurrent_output_weights, model_0_unidirectional_sequence_lstm_0_recurrent_output_bias, 1324778635, -2}}, /* recurrent: forget, input, cell, output gate */
     1073741824, -14, /* forget gate * cell state: multiplier, shift */
     1073741824, -18, /* input gate * cell gate: multiplier, shift */
     2139496315, -23, /* tanh(cell state) * output gate: multiplier, shift */
