@@ -33,7 +33,7 @@ class Connection:
         self,
         transport: Transport,
         *,
-        timeout: float = 0.5,
+        timeout: float = 2.0,
         patience: float = 10.0,
         clock: Clock = time.monotonic,
     ) -> None:

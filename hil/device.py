@@ -65,7 +65,7 @@ class Device:
         self,
         transport: Transport,
         *,
-        timeout: float = 0.5,
+        timeout: float = 2.0,
         patience: float = 10.0,
         clock: Clock = time.monotonic,
     ) -> None:

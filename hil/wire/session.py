@@ -49,12 +49,13 @@ class Session:
     """Requests on one link.
 
     timeout: seconds before a request is sent again, at first; it grows with the device's answer
-    times. patience: seconds without any new answer after which the link is given up.
+    times. It is generous: most losses are noticed by the next reply, and a busy machine's emulator
+    is slow to answer. patience: seconds without any new answer after which the link is given up.
     first_sequence: choose it at random, so that replies to a former session are not mistaken.
     """
 
     def __init__(
-        self, first_sequence: int = 1, *, timeout: float = 0.5, patience: float = 10.0
+        self, first_sequence: int = 1, *, timeout: float = 2.0, patience: float = 10.0
     ) -> None:
         self.credits = 1
         self.max_body = MAX_BODY

@@ -24,7 +24,7 @@ def over(end: CDevice, seed: int, there: float, back: float) -> tuple[Device, Me
     transport = MemoryTransport(
         end, clock, to_device=Lossy(random, there), to_host=Lossy(random, back)
     )
-    return Device(transport, clock=clock, patience=1e6), transport
+    return Device(transport, clock=clock, timeout=0.5, patience=1e6), transport
 
 
 @settings(max_examples=60)

@@ -118,10 +118,3 @@ def test_a_full_window_of_the_largest_frames(device: MakeDevice) -> None:
     assert len(frame) == line_size(MAX_BODY)
     replies = answers(device(), frame * CREDITS)
     assert replies == [Frame(0x82, 1, MAX_BODY.to_bytes(4, "little"))] * CREDITS
-
-
-def test_names_that_are_too_long_are_cut(device: MakeDevice) -> None:
-    """The fake's are short; the failing layer's name takes the ERROR's whole text."""
-    (answer,) = answers(device(failing_layer=0), encode(Frame(MessageType.INFER, 1, bytes(25))))
-    assert isinstance(answer, Frame)
-    assert ErrorReply.decode(answer.body).text == "double"
