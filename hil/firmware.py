@@ -22,7 +22,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from hil.board import PROJECT_DIR, Board
-from hil.errors import InputError, ToolError, clean
+from hil.errors import DeviceError, InputError, ToolError, clean
 from hil.firmware_recipe import (
     BAUD_VARIABLE,
     MODEL_VARIABLE,
@@ -51,6 +51,9 @@ QUIET_PLATFORMIO: Final = {
 
 #: A build takes seconds; the registry's compiler, where it must be fetched, some minutes.
 TIMEOUT_S: Final = 1800
+
+#: How hil/upload.py begins its one line of error.
+UPLOADER_SAYS: Final = "upload: "
 
 _OVERFLOW = re.compile(r"region [`'](FLASH|RAM)' overflowed by (\d+) bytes?")
 _REGION = {"FLASH": "flash (its code and weights)", "RAM": "RAM (its arena)"}
@@ -93,13 +96,18 @@ def upload(
 ) -> None:
     """Build a board's firmware and upload it as platformio.ini says; arguments as for `build`.
 
-    `port`: None lets PlatformIO find the board. Raises ToolError in one line.
+    `port`: None lets PlatformIO find the board. Raises, in one line, DeviceError when the board is
+    not there or refuses, ToolError for all else.
     """
     command = ["run", "-e", board.name, "-t", "upload"]
     command += ["--upload-port", port] if port else []
     result = run_platformio(command, model, baud)
-    if result.returncode != 0:
-        raise ToolError(f"{board.name}: not uploaded: {why_failed(result.stdout)}")
+    if result.returncode == 0:
+        return
+    reason = why_failed(result.stdout)
+    if reason.startswith(UPLOADER_SAYS):
+        raise DeviceError(f"{board.name}: {reason.removeprefix(UPLOADER_SAYS)}")
+    raise ToolError(f"{board.name}: not uploaded: {reason}")
 
 
 def run_platformio(
@@ -155,7 +163,7 @@ def _failure(board: Board, model: Path | None, output: str) -> str:
 def why_failed(output: str) -> str:
     """Return the line of a failed run of PlatformIO that says why."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for mark in ("Error:", "error:", "Exception:", "upload:", "undefined reference", "***"):
+    for mark in ("Error:", "error:", "Exception:", UPLOADER_SAYS, "undefined reference", "***"):
         for line in lines:
             if mark in line:
                 return clean(line, 300)

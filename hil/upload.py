@@ -23,6 +23,7 @@ from hil.backend.base import Transport
 from hil.backend.hardware import SerialTransport
 from hil.board import Board, load_board
 from hil.errors import DeviceError, InputError, LinkError, TinyhilError, clean
+from hil.firmware import UPLOADER_SAYS
 
 PAGE: Final = 4096
 #: Where in its own buffer the bootloader is told to put a page; Arduino's bossac sends the same.
@@ -194,7 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         port = upload(load_board("nano33"), args.image, args.port)
     except TinyhilError as error:
-        print(f"upload: {error}", file=sys.stderr)
+        print(f"{UPLOADER_SAYS}{error}", file=sys.stderr)
         return error.exit_code
     print(f"uploaded to {clean(port)}; the board has been restarted")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import json
 import os
 import pty
 import re
@@ -16,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project_copy import Project
 
+from hil import cli
 from hil import upload as uploader
-from hil.board import load_board
+from hil.board import PROJECT_DIR, load_board
 from hil.errors import DeviceError, LinkError
 from hil.firmware import build, run_platformio
 
@@ -215,6 +217,29 @@ def test_pio_uploads_to_the_nano(bootloader: FakeBootloader) -> None:
     image = elf.with_suffix(".bin").read_bytes()
     assert bootloader.flash[: len(image)] == image
     assert bootloader.restarted.wait(5)
+
+
+DENSE = PROJECT_DIR / "test_vectors" / "models" / "dense"
+
+
+def test_tinyhil_flash_builds_and_uploads(
+    bootloader: FakeBootloader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["flash", "--board", "nano33", "--model", str(DENSE), "--port", bootloader.port]
+    assert cli.main([*arguments, "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    image = Path(done["elf"]).with_suffix(".bin").read_bytes()
+    assert bootloader.flash[: len(image)] == image
+    assert bytes.fromhex(done["model_hash"]) in image
+    assert done["flash_used"] == len(image)
+
+
+def test_tinyhil_flash_without_a_board_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["flash", "--board", "nano33", "--model", str(DENSE), "--port", "/dev/no-such-port"]
+    assert cli.main(arguments) == DeviceError.exit_code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("tinyhil: nano33: /dev/no-such-port cannot be opened")
 
 
 SENSORTILE_UPLOADS = {
