@@ -151,6 +151,12 @@ def paired(run: Run, first: Column, second: Column) -> Paired:
     )
 
 
+def same_answers(first: Column, second: Column) -> bool:
+    """Return whether two columns give the same class in every window that both measured."""
+    pairs = zip(first.predicted, second.predicted, strict=True)
+    return all(a == b for a, b in pairs if a >= 0 and b >= 0)
+
+
 def correct(run: Run, item: Column) -> NDArray[np.bool_]:
     """Return per window whether the column is right; only meaningful where `usable`."""
     equal: NDArray[np.bool_] = np.asarray(item.predicted) == np.asarray(run.windows.label)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from hil.diagnose import failed
-from hil.drift import accuracy, column, paired, usable
+from hil.drift import accuracy, column, paired, same_answers, usable
 from hil.errors import clean
 from hil.findings import Finding
 from hil.record import Column, Run
@@ -111,7 +111,7 @@ def _change_cells(run: Run, item: Column, change: Interval | None) -> tuple[str,
     before = column(run, item.after) if item.after else None
     if change is None or before is None:
         return "", ""
-    if before.predicted == item.predicted:
+    if same_answers(before, item):
         return "same", ""
     sign = "+" if change.value > 0 else ""
     return f"{sign}{points(change.value)}", f"{points(change.low)} to {points(change.high)}"

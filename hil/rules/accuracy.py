@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, Literal
 
-from hil.drift import accuracy, calibration_error, chain, column, paired, usable
+from hil.drift import (
+    accuracy,
+    calibration_error,
+    chain,
+    column,
+    paired,
+    same_answers,
+    usable,
+)
 from hil.findings import Finding
 from hil.record import Column, LayerQuantization, Run
 from hil.rules.wording import (
@@ -57,9 +65,8 @@ def _steps(run: Run) -> Iterator[tuple[Column, Column]]:
 def _step(run: Run, first: Column, second: Column) -> list[Finding]:
     stage = STEPS.get((first.kind, second.kind), "quantization")
     table = paired(run, first, second)
-    same = table.only_first == table.only_second == 0 and first.predicted == second.predicted
-    if not table.total or (second.kind == "device" and same):
-        return []  # what is equal byte for byte needs no statistics
+    if not table.total or (second.kind == "device" and same_answers(first, second)):
+        return []  # what is the same arithmetic and gives the same answers needs no statistics
     return [_loss(run, stage, first, second, table)]
 
 
@@ -86,7 +93,9 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
             return _unclear(run, stage, first, second, table)
         case "within":
             headline = f"{subject} costs {numbers} of accuracy"
-            if loss.value <= 0:
+            if same_answers(first, second):
+                headline = f"{subject} changes none of {plural(int(table.total), 'prediction')}"
+            elif loss.value <= 0:
                 headline = f"{subject} costs no accuracy: it changes by +{_numbers(effect)}"
             return fine(
                 stage,

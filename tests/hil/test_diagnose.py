@@ -51,6 +51,12 @@ def test_an_incomplete_run_says_why_and_how_much() -> None:
     assert "device: 42 of 300" in found.evidence[0]
 
 
+def test_a_device_that_agreed_as_far_as_it_came_needs_no_statistics() -> None:
+    run = good_run(incomplete="unplugged")
+    run = with_answers(run, device=run.columns[2].predicted[:20] + (-1,) * 280)
+    assert not any(cause.startswith("device/") for cause in causes(run))
+
+
 def test_a_crash() -> None:
     found = causes(good_run(fault="HardFault at pc 0x00010234\nlr 0x0001\x1b[31m"))["device/fault"]
     assert found.above_limit
@@ -185,6 +191,14 @@ def test_pruning_loss_is_put_where_it_happens() -> None:
     found = causes(run)
     assert found["pruning/loss"].severity == "problem"
     assert found["quantization/loss"].severity == "ok"
+
+
+def test_what_is_in_order_says_how_it_is() -> None:
+    mended = answers(300, wrong=[n for n in EVERY if n >= 50])
+    run = with_answers(good_run(), int8=mended, device=mended, device_raw=mended)
+    found = causes(run)
+    assert found["pruning/loss"].headline.startswith("Pruning changes none of 300 predictions")
+    assert "costs no accuracy: it changes by +1.7 points" in found["quantization/loss"].headline
 
 
 def test_losses_that_only_together_are_above_the_limit() -> None:
