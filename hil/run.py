@@ -83,7 +83,7 @@ def run_on(target: Target, options: Options, job: Job) -> Run:
         device=target.device,
         reference=job.reference,
         raw=job.inputs.raw_bytes() if on_device else None,
-        emulated=target.backend.emulated,
+        emulated=target.emulated,
         count_estimate=getattr(target.backend, "count_estimate", None),
         quiet=options.quiet,
     )
@@ -159,9 +159,10 @@ def _fault_text(fault: LastFaultReply) -> str:
 
 def _counter(target: Target) -> str | None:
     """Return what its cycle counter counts; None on the host port, which is like no board."""
-    if not target.backend.emulated:
+    if not target.emulated:
         return "cycles"
-    return "instructions" if target.backend.counters() is not None else None
+    on_port = not target.backend.emulated
+    return "instructions" if on_port or target.backend.counters() is not None else None
 
 
 def _notes(bench: Bench, measured: Measured, faults_before: int) -> tuple[str, ...]:
@@ -184,8 +185,8 @@ def _identity(options: Options, job: Job, target: Target) -> Identity:
         board=options.board.name,
         board_title=options.board.title,
         backend=target.backend.name,
-        backend_description=target.backend.description,
-        emulated=target.backend.emulated,
+        backend_description=target.description,
+        emulated=target.emulated,
         model_name=clean(manifest.name),
         model_arch=clean(manifest.arch),
         model_hash=device.model_hash.hex(),

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from hil.backend.base import Backend, choose, load
+from hil.backend.base import EMULATED_DEVICE_ID, Backend, choose, load
 from hil.board import PROJECT_DIR, Board
 from hil.device import Device
 from hil.errors import DeviceError, IdentityError, clean
@@ -32,6 +32,17 @@ class Target:
     device: Device
     identity: Identity
     elf: Path | None
+
+    @property
+    def emulated(self) -> bool:
+        """Whether time means nothing: an emulator, be it behind a serial port, or a process."""
+        return self.backend.emulated or self.identity.device_id == EMULATED_DEVICE_ID
+
+    @property
+    def description(self) -> str:
+        """What the record says about the back end."""
+        behind = self.emulated and not self.backend.emulated
+        return self.backend.description + (" (an emulator)" if behind else "")
 
 
 @contextmanager

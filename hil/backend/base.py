@@ -22,6 +22,10 @@ BACKENDS = {
     "host": ("hil.backend.host", "HostBackend"),
 }
 
+#: The number of every emulated chip. It tells a board from an emulator behind a serial port
+#: (`tinyhil emulate`), whose counts must not be taken for time.
+EMULATED_DEVICE_ID = 0x0123456789ABCDEF
+
 
 class Transport(Protocol):
     """A byte stream to a device."""

@@ -24,6 +24,7 @@ from unicorn import (
 )
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M4
 
+from hil.backend.base import EMULATED_DEVICE_ID
 from hil.emulator import native, scb
 from hil.emulator import registers as reg
 from hil.emulator.bus import PAGE, Bus, BusError
@@ -79,7 +80,7 @@ class Options:
     native: bool = True
     after_bootloader: bool = True
     seed: int | None = None
-    device_id: int = 0x0123456789ABCDEF
+    device_id: int = EMULATED_DEVICE_ID
 
 
 class Machine:

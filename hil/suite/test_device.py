@@ -14,7 +14,6 @@ from hil.firmware import source_hash
 from hil.record import Run
 from hil.run import Job, Options
 from hil.suite.failures import none_of
-from hil.target import Target
 
 
 def test_identity(hil_options: Options, hil_job: Job, hil_device: Device) -> None:
@@ -69,7 +68,7 @@ def test_memory_within_budget(hil_findings: list[Finding], hil_run: Run) -> None
     none_of(hil_findings, "device", "memory")
 
 
-def test_cycles_are_counted(hil_options: Options, hil_target: Target, hil_run: Run) -> None:
+def test_cycles_are_counted(hil_options: Options, hil_run: Run) -> None:
     """An emulator counts instructions and states no cycles as measured; a board the reverse."""
     counted = [layer.instructions or layer.cycles or 0 for layer in hil_run.device_layers]
     total = hil_run.instructions_per_inference or hil_run.cycles_per_inference
@@ -77,7 +76,7 @@ def test_cycles_are_counted(hil_options: Options, hil_target: Target, hil_run: R
         _skip_or_fail(hil_run, "this back end counts nothing that means something for a board")
     assert min(counted) > 0
     assert sum(counted) <= total
-    assert (hil_run.cycles_per_inference is None) == hil_target.backend.emulated
+    assert (hil_run.cycles_per_inference is None) == hil_run.identity.emulated
     assert hil_run.identity.clock_hz == hil_options.board.facts.clock_hz
 
 

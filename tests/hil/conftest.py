@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_device import FakeBackend, Faults
+from fake_device import MODEL, FakeBackend, Faults
 
 import hil.commands.run  # noqa: F401 - see below
 from hil.backend import base
 from hil.board import load_board
 from hil.run import Options, prepare
-
-MODEL = Path(__file__).resolve().parents[2] / "test_vectors" / "models" / "cnn"
 
 
 @pytest.fixture(scope="session", autouse=True)

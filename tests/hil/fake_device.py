@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from hil.backend.base import Counters
-from hil.board import Board
+from hil.board import PROJECT_DIR, Board
 from hil.errors import LinkError
 from hil.firmware import source_hash
 from hil.model_folder import ModelFolder, load_model_folder
@@ -23,6 +23,7 @@ from pipeline.ops import OPERATORS
 from pipeline.preprocess import Preprocessing
 from pipeline.verify import read_verified
 
+MODEL = PROJECT_DIR / "test_vectors" / "models" / "cnn"
 PER_LAYER = 1000  # what its counter counts for each layer
 
 

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from conftest import MODEL
 from elftools.elf.elffile import ELFFile
+from fake_device import MODEL
 
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import load_board

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MODEL
-from fake_device import PER_LAYER, FakeBackend
+from fake_device import MODEL, PER_LAYER, FakeBackend
 
 from hil import runtimes
+from hil.backend.base import EMULATED_DEVICE_ID
 from hil.diagnose import diagnose, failed
 from hil.drift import column
 from hil.errors import DeviceError, IdentityError, InputError
@@ -72,6 +72,17 @@ def test_hardware_cycles_are_cycles(fake: Fake, monkeypatch: pytest.MonkeyPatch)
     assert got.instructions_per_inference is None
     assert {layer.cycles for layer in got.device_layers} == {PER_LAYER}
     assert FakeBackend.last.kinds.count("CYCLES") == 5
+
+
+def test_an_emulator_behind_a_serial_port_claims_no_time(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeBackend, "emulated", False)
+    got = run(fake(others={"device_id": EMULATED_DEVICE_ID}), quiet)
+    assert got.identity.emulated
+    assert got.identity.backend_description == "device in memory (an emulator)"
+    assert got.cycles_per_inference is None
+    assert got.instructions_per_inference == PER_LAYER * len(got.device_layers) + 5
 
 
 @pytest.mark.parametrize(("alone", "cause"), [(True, "kernel"), (False, "overwritten")])

@@ -9,8 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import MODEL
-from fake_device import FakeBackend
+from fake_device import MODEL, FakeBackend
 
 from hil.board import load_board
 from hil.cli import main
