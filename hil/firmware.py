@@ -118,18 +118,21 @@ def run_platformio(
         raise ToolError("PlatformIO is not installed: pip install 'tinyhil[firmware]'")
     command = [sys.executable, "-m", "platformio", *arguments]
     with _turn():
-        return subprocess.run(
-            command,
-            cwd=PROJECT_DIR,
-            env=_environment(model, baud),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                command,
+                cwd=PROJECT_DIR,
+                env=_environment(model, baud),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"`pio {' '.join(arguments)}` took over {TIMEOUT_S} s") from None
 
 
 def _environment(model: Path | None, baud: int | None) -> dict[str, str]:

@@ -71,6 +71,7 @@ IDENTITY_GLOBS: Final = (
     "firmware/platform/**/*.py",
     "hil/firmware_recipe.py",
     "pipeline/emit_c/**/*.py",
+    "pipeline/ops/**/*.py",
     "pipeline/*.py",
     "pipeline/ops/*.py",
 )

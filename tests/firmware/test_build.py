@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import hil.firmware
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import InputError, ToolError
 from hil.firmware import build, elf_path, run_platformio
-from hil.firmware_recipe import build_dir, build_info, memory_script, source_hash
+from hil.firmware_recipe import IDENTITY_GLOBS, build_dir, build_info, memory_script, source_hash
 
 NANO = load_board("nano33")
 
@@ -219,3 +220,22 @@ def test_generated_files_state_the_boards_facts() -> None:
     assert "FLASH (rx) : ORIGIN = 0x8000000, LENGTH = 0x100000" in script
     assert "RAM (rw) : ORIGIN = 0x20000000, LENGTH = 0x17b00" in script
     assert "RETAINED (rw) : ORIGIN = 0x20017b00, LENGTH = 0x100" in script
+
+
+def test_all_that_the_emitter_imports_is_part_of_the_identity() -> None:
+    covered = {p for glob in IDENTITY_GLOBS for p in PROJECT_DIR.glob(glob)}
+    todo, seen = ["pipeline.emit_c"], set()
+    while todo:
+        name = todo.pop()
+        place = PROJECT_DIR / name.replace(".", "/")
+        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if name in seen or not path.is_file():
+            continue  # seen, or a name inside a module
+        seen.add(name)
+        assert path in covered, f"{name} decides what is emitted"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
+                todo += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+            elif isinstance(node, ast.Import):
+                todo += [a.name for a in node.names if a.name.startswith("pipeline")]
+    assert len(seen) > 10, "the imports were followed"

@@ -40,13 +40,15 @@ static void quiet_interrupts(void) {
 }
 
 /* Lazy stacking is kept (the reset value, written in case a bootloader changed it): handlers that
- * use no FPU register pay nothing, and one that does is still correct. */
+ * use no FPU register pay nothing, and one that does is still correct. FPSCR 0 is IEEE 754's own
+ * behaviour, numpy's too: round to nearest, no flush to zero. */
 static void enable_core(void) {
     SCB_CCR = CCR_STKALIGN | CCR_DIV_0_TRP;
     SCB_SHCSR = SHCSR_USGFAULTENA | SHCSR_BUSFAULTENA | SHCSR_MEMFAULTENA;
     SCB_CPACR |= CPACR_FPU_FULL;
     FPU_FPCCR = FPCCR_ASPEN | FPCCR_LSPEN;
     barrier();
+    __asm volatile("vmsr fpscr, %0" : : "r"(0));
 }
 
 static void paint_stack(void) {
