@@ -13,7 +13,7 @@ from hil.emulator.exceptions import Exceptions
 from hil.emulator.registers import Registers
 from hil.emulator.state import NEVER, BlockEntry, CoreState, Run, Stop
 from hil.emulator.thumb import Flag
-from hil.emulator.uart import Uart
+from hil.emulator.uart import BURST, Uart
 
 INTERRUPT_NONE = 0xFFFFFFFF
 MAGIC_PC = 0xF0000000
@@ -128,6 +128,7 @@ class PortableRunner:
 
     def _wake(self) -> bool:
         core = self.core
+        core.uart.burst = BURST
         self.uart.advance()
         self.uart.look()
         while not self.exceptions.has_pending_to_wake():

@@ -28,6 +28,9 @@ struct block {
 
 #define CACHE_SIZE 16384U /* a power of two; a firmware has a few thousand blocks */
 
+/* Bytes that instant pacing hands over before the firmware sleeps again (hil/emulator/uart.py). */
+#define BURST 1024U
+
 #define QUEUE_SIZE 65536U
 struct queue {
     uint32_t head, tail; /* free running */

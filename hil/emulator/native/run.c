@@ -99,6 +99,7 @@ static bool waits_for_host(const struct core *core) {
 
 /* Asleep: let the line's time pass. Returns whether the core goes on. */
 static bool wake(struct core *core) {
+    core->uart.burst = BURST;
     uart_advance(core);
     uart_look(core);
     while (!has_pending_to_wake(core)) {
