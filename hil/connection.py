@@ -53,17 +53,18 @@ class Connection:
         """Bytes of the largest body, either way."""
         return self._session.max_body
 
-    def hello(self, deadline: float = 5.0) -> HelloReply:
+    def hello(self, deadline: float, mend: str) -> HelloReply:
         """Begin anew, whatever the device is in the middle of; repeated for `deadline` seconds.
 
         The device answers in order, so once this (randomly numbered) hello is answered no reply
-        to an earlier session can come any more.
+        to an earlier session can come any more. `mend` is the command for firmware that speaks
+        another version.
         """
         first = 1 + secrets.randbelow(LAST_SEQUENCE)
         self._session = Session(first, timeout=min(self._timeout, 0.3), patience=deadline)
         request = HelloRequest(PROTOCOL_VERSION)
         (reply,) = self.stream([request])
-        hello = _read_hello(reply)
+        hello = _read_hello(reply, mend)
         following = (first + 1) % LAST_SEQUENCE + 1
         self._session = Session(following, timeout=self._timeout, patience=self._patience)
         self._session.credits = max(1, hello.credits)
@@ -135,15 +136,15 @@ def check(reply: Frame, what: str) -> bytes:
     raise RemoteError(code, error.detail, text)
 
 
-def _read_hello(reply: Frame) -> HelloReply:
+def _read_hello(reply: Frame, mend: str) -> HelloReply:
     """Decode HELLO. Its first field is the version in every version: it is looked at first."""
     body = check(reply, "HELLO")
     version = int.from_bytes(body[:2], "little")
     if len(body) >= 2 and version != PROTOCOL_VERSION:
         side = "older" if version < PROTOCOL_VERSION else "newer"
         raise IdentityError(
-            f"the device speaks protocol version {version}, this program {PROTOCOL_VERSION}: the "
-            f"firmware is {side}; `tinyhil flash --board BOARD --model MODEL_DIR` writes this one's"
+            f"the device speaks protocol version {version}, this program {PROTOCOL_VERSION}: its "
+            f"firmware is {side}; {mend} writes this program's"
         )
     hello = HelloReply.decode(body)
     if hello.max_body < LEAST_BODY:

@@ -101,8 +101,9 @@ class Device:
         Raises IdentityError, with the command that mends it, when the device is another board,
         carries other firmware or another model, or speaks another version of the protocol.
         """
-        self._identity = who.from_hello(self._link.hello(deadline))
         expected = who.Expected(expect_board, expect_model_hash, expect_firmware_hash, model)
+        hello = self._link.hello(deadline, expected.flash("BOARD"))
+        self._identity = who.from_hello(hello)
         who.verify(self._identity, expected)
         return self._identity
 

@@ -62,11 +62,14 @@ class Expected:
     firmware_hash: bytes | None = None
     model: str = "MODEL_DIR"
 
+    def flash(self, board: str) -> str:
+        """Return the command that puts this program's firmware and the model on a board."""
+        return f"`tinyhil flash --board {self.board or board} --model {self.model}`"
+
 
 def verify(identity: Identity, expected: Expected) -> None:
     """Raise IdentityError, with the command that mends it, when the device is another one."""
-    board = expected.board or identity.board
-    flash = f"`tinyhil flash --board {board} --model {expected.model}`"
+    flash = expected.flash(identity.board)
     if expected.board not in (None, identity.board):
         raise IdentityError(
             f"this is board {identity.board!r}, not {expected.board!r}: give another --port, "

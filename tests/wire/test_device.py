@@ -14,6 +14,7 @@ from memory_link import Clock, MemoryTransport
 from hil.device import Device
 from hil.errors import IdentityError, InputError, LinkError, RemoteError
 from hil.record import Link
+from hil.wire.frame import Decoder, Frame
 from hil.wire.messages import DataForm, LastFaultReply, MemoryReply
 from hil.wire.schema import INPUT_LAYER
 
@@ -171,6 +172,22 @@ def test_a_stream_that_is_left_early(device: MakeDevice) -> None:
         break
     assert [r.output for r in d.infer(inputs)] == [fake_model.layers(w, 4)[-1] for w in inputs]
     assert d.counters.retransmissions == 0
+    assert not d._link._session._requests, "nothing is kept for a caller who has gone"
+
+
+def test_a_session_begins_at_a_random_number(device: MakeDevice) -> None:
+    """So that a reply to an earlier program's request is not taken for one's own."""
+    firsts = set()
+    for _ in range(8):
+        transport = MemoryTransport(device(), Clock())
+        lines: list[bytes] = []
+        transport.to_device = lambda data, lines=lines: lines.append(data) or data  # type: ignore[misc]
+        Device(transport).identify()
+        (frame,) = Decoder().feed(lines[0])
+        assert isinstance(frame, Frame)
+        firsts.add(frame.sequence)
+    assert len(firsts) > 1
+    assert 0 not in firsts
 
 
 @pytest.mark.parametrize("rest", [b"\0", b"\x05half of a frame", bytes(range(1, 255)) * 20])

@@ -183,6 +183,24 @@ def test_a_slow_device_is_given_the_time_it_takes() -> None:
     assert s.counters.retransmissions <= 3
 
 
+def test_an_answer_that_may_be_to_either_transmission_tells_no_time() -> None:
+    s = session(1)
+    sent(s, 0.0)
+    s.expire(1.0)
+    assert sent(s, 1.0) == [1]
+    s.receive(reply(1), 1.01)
+    s.submit(DISCARD, b"")
+    sent(s, 2.0)
+    assert s.wake_at() == 4.0, "still twice the first time-out: the device may need 1.01 s"
+
+
+def test_the_wait_begins_with_the_last_that_was_heard() -> None:
+    s = session(2)
+    sent(s, 0.0)
+    s.receive(reply(1), 0.9)
+    assert s.wake_at() == pytest.approx(0.9 + 4 * 0.9)
+
+
 def test_cancelled_requests_keep_their_credit_until_answered() -> None:
     s = session(3, credits=2)
     sent(s)
