@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from hil.device import LayerInfo
 from hil.drift import largest_difference
+from hil.errors import LinkError
 from hil.record import Link
 from hil.reference import Reference
 from hil.wire.messages import DataForm, InferReply, MemoryReply
@@ -120,7 +121,7 @@ def measure(bench: Bench, into: Measured) -> None:
         into.raw_input_difference = _read_inputs(
             bench, bench.raw, DataForm.RAW, into.raw_input_crcs
         )
-    into.layers = [Layer(info) for info in bench.device.layers()]
+    into.layers = _layers(bench)
     _tap(bench, into)
     for layer in into.layers:
         _examine(bench, into, layer)
@@ -139,7 +140,7 @@ def _stream(  # noqa: PLR0913, PLR0917 - where from and where to
 ) -> None:
     with _bar(bench, title, len(windows)) as bar:
         for i, reply in enumerate(bench.device.infer(windows, form)):
-            outputs[i] = np.frombuffer(reply.output, np.int8)
+            outputs[i] = _tensor(reply.output, bench.reference.int8[i], "an output")
             crcs[i] = reply.input_crc
             bar.update()
 
@@ -155,9 +156,17 @@ def _read_inputs(
     """Read some of the model inputs that differ from the host's; return how far off they are."""
     largest = 0
     for i in other_inputs(bench.reference, crcs)[:READ_BACK]:
-        got = np.frombuffer(bench.device.read_layer(INPUT_LAYER, windows[i], form), np.int8)
-        largest = max(largest, largest_difference(bench.reference.inputs[i], got))
+        expected = bench.reference.inputs[i]
+        got = _tensor(bench.device.read_layer(INPUT_LAYER, windows[i], form), expected, "an input")
+        largest = max(largest, largest_difference(expected, got))
     return largest
+
+
+def _tensor(data: bytes, like: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return a device's bytes as a tensor of the kind expected; a device is not trusted."""
+    if len(data) != like.nbytes:
+        raise LinkError(f"the device sent {what} of {len(data)} bytes instead of {like.nbytes}")
+    return np.frombuffer(data, like.dtype)
 
 
 def other_inputs(reference: Reference, crcs: Sequence[int | None]) -> list[int]:
@@ -173,6 +182,18 @@ def tap_windows(windows: int, input_size: int) -> list[int]:
     """Return which windows are tapped: all, or an even spread when that would take too long."""
     count = max(1, min(windows, TAP_BYTES // input_size))
     return [i * windows // count for i in range(count)]
+
+
+def _layers(bench: Bench) -> list[Layer]:
+    """Return the layer table. A native runtime is never asked for a tensor the model has not."""
+    written = {t for op in bench.reference.graph.ops for t in op.outputs}
+    layers = [Layer(info) for info in bench.device.layers()]
+    for layer in layers:
+        if layer.info.tensor not in written:
+            raise LinkError(
+                f"the device lists a layer with tensor {layer.info.tensor}: no such one"
+            )
+    return layers
 
 
 def _tap(bench: Bench, into: Measured) -> None:
@@ -196,15 +217,11 @@ def _examine(bench: Bench, into: Measured, layer: Layer) -> None:
     for i in layer.differing[:READ_BACK]:
         (expected,) = bench.reference.tensors(i, [layer.info.tensor])
         got = bench.device.read_layer(number, bench.int8[i], DataForm.INT8)
-        difference = _difference(expected, got)
+        difference = largest_difference(expected, _tensor(got, expected, "a layer"))
         layer.max_difference = max(layer.max_difference or 0, difference)
         alone = _alone(bench, number, layer, i)
         if alone is not None:
             layer.alone_differs = bool(layer.alone_differs) or alone != expected.tobytes()
-
-
-def _difference(expected: NDArray[Any], got: bytes) -> int:
-    return largest_difference(expected, np.frombuffer(got, expected.dtype))
 
 
 def _alone(bench: Bench, number: int, layer: Layer, window: int) -> bytes | None:

@@ -32,8 +32,9 @@ class Faults:
     """What is wrong with the device. Numbers of requests are counted from 1.
 
     wrong_layer: the lowest bit of its first value is turned; wrong_alone: also when run alone.
-    crash_at: the request at which it faults and restarts. gone_at: the request at which the port
-    vanishes. raw_offset: added by its preprocessing. others: HELLO fields to overwrite.
+    short_output, wrong_tensor: it breaks the protocol's promises. crash_at: the request at which it
+    faults and restarts. gone_at: the request at which the port vanishes. raw_offset: added by its
+    preprocessing. others: HELLO fields to overwrite.
     """
 
     wrong_layer: int | None = None
@@ -44,6 +45,8 @@ class Faults:
     old_faults: int = 0
     bad_frames: int = 0
     raw_size: int | None = None
+    short_output: bool = False
+    wrong_tensor: bool = False
     others: dict[str, Any] = field(default_factory=dict)
 
 
@@ -134,7 +137,8 @@ class FakeDevice:
     def on_infer(self, request: msg.InferRequest) -> msg.InferReply:
         source, values = self.tensors(request.form, request.data)
         cycles = PER_LAYER * len(values)
-        return msg.InferReply(cycles, crc32(source), values[-1].tobytes())
+        output = values[-1].tobytes()
+        return msg.InferReply(cycles, crc32(source), output[: -self.faults.short_output or None])
 
     def on_tap(self, request: msg.TapRequest) -> msg.TapReply:
         source, values = self.tensors(request.form, request.data)
@@ -172,7 +176,8 @@ class FakeDevice:
         size = sum(t.size for t in self.graph.activations(op))
         shape = tuple([*tensor.shape, 0, 0, 0, 0][:4])
         names = f"{self.graph.layer_name(op)}\0{op.name}"
-        return msg.LayerReply(tensor.index, size, tensor.size, shape, names)
+        index = 60_000 if self.faults.wrong_tensor else tensor.index
+        return msg.LayerReply(index, size, tensor.size, shape, names)
 
     def on_memory(self, request: msg.MemoryRequest) -> msg.MemoryReply:
         return msg.MemoryReply(40_000, 9_000, 2_000, 8_192, 700)

@@ -134,6 +134,17 @@ def test_a_port_that_vanishes_keeps_what_was_measured(fake: Fake) -> None:
     assert failed(diagnose(got))
 
 
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [({"short_output": True}, "an output of 2 bytes"),
+     ({"wrong_tensor": True}, "tensor 60000")],
+)  # fmt: skip
+def test_a_device_is_not_trusted(fake: Fake, faults: dict[str, bool], words: str) -> None:
+    got = run(fake(**faults), quiet)
+    assert got.incomplete is not None
+    assert words in got.incomplete
+
+
 def test_a_crash_during_the_run_is_told_though_every_window_was_answered(fake: Fake) -> None:
     got = run(fake(crash_at=12, old_faults=2), quiet)
     assert got.incomplete is None
