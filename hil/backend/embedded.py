@@ -63,6 +63,13 @@ class EmbeddedBackend:
             raise ToolError("the emulator has not been started")
         return self._emulator
 
+    @property
+    def transport(self) -> Transport:
+        """The byte stream. Raises ToolError before `open`."""
+        if self._transport is None:
+            raise ToolError("the emulator has not been started")
+        return self._transport
+
     def request(self, do: str, **arguments: object) -> dict[str, Any]:
         """Ask something over the control channel."""
         return self.emulator.request(do, **arguments)
