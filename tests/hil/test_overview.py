@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from records import answers, good_run, with_answers
+from records import answers, good_run, same, with_answers
 
 from hil.overview import HEADINGS, overview
 
@@ -39,3 +39,13 @@ def test_a_headline_stands_once_and_names_its_runs_unless_it_is_about_all() -> N
 def test_an_incomplete_run_is_never_ok() -> None:
     cut = dataclasses.replace(good_run(), incomplete="the port vanished")
     assert cells(overview([cut]), 0)[-1] == "incomplete"
+
+
+def test_bit_for_bit_is_about_the_device_not_about_other_runtimes() -> None:
+    run = good_run()
+    compared = (*run.comparisons, same("int8-xnnpack", differing=[1, 2]))
+    table = overview([dataclasses.replace(run, comparisons=compared)])
+    assert dict(zip(HEADINGS, cells(table, 0), strict=True))["bit for bit"] == "300/300"
+    compared = (same("device", differing=[1, 2]), same("device-raw", differing=[2, 3]))
+    table = overview([dataclasses.replace(run, comparisons=compared)])
+    assert dict(zip(HEADINGS, cells(table, 0), strict=True))["bit for bit"] == "297/300"
