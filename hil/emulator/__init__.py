@@ -10,7 +10,7 @@ explains faults, `control` is the channel beside the bytes.
 
 What is exact: the result and the number of every executed instruction, the memory and register
 state, faults with their registers. What is an estimate: cycles, and therefore virtual time.
-Known gaps: no bus contention or flash wait states, unaligned LDRD/LDM/STM do not fault, a division
-by zero gives 0 even where CCR.DIV_0_TRP asks for a fault, no lazy stacking (the FPU's registers are
-stacked at once), no MPU regions but the one a bootloader leaves, no debugger.
+Known gaps: no bus contention or flash wait states, unaligned LDRD/LDM/STM do not fault, code that
+was copied to RAM divides by zero without the fault that CCR.DIV_0_TRP asks for, the FPU's registers
+are stacked at once and not lazily, no MPU regions but the one a bootloader leaves, no debugger.
 """

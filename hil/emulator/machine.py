@@ -42,7 +42,7 @@ from hil.emulator.registers import Registers
 from hil.emulator.scb import Effects, SystemControlBlock
 from hil.emulator.state import BlockEntry, CoreState, Run, Stop
 from hil.emulator.stm32l476.chip import Stm32l476
-from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, Flag, analyse
+from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, Flag, analyse, divisions
 from hil.emulator.uart import BURST
 
 CHIPS: dict[str, Callable[[CoreState, int], Chip]] = {"nrf52840": Nrf52840, "stm32l476": Stm32l476}
@@ -145,6 +145,9 @@ class Machine:
             self.runner = PortableRunner(self._uc, self.core, counting, self.exceptions, uart)
         else:
             self.runner = native.NativeRunner(library, self._uc, self.core, counting)
+        for segment in self.image.segments:
+            found = (segment.address + offset for offset in divisions(segment.data))
+            self.runner.watch_divisions(self._uc, found)
 
     def _map_peripherals(self) -> None:
         uart_page = self.chip.uart.base // PAGE * PAGE
@@ -297,6 +300,8 @@ class Machine:
             self._memory_error(core.error, pc)
         elif core.interrupt != INTERRUPT_NONE:
             self._interrupt(core.interrupt, pc)
+        elif core.stop & Stop.DIVISION:
+            self._deliver(Kind.DIVISION, "division by zero")
         elif core.stop & Stop.FPU_OFF:
             self._fpu_is_off(pc)
         else:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from unicorn import UC_ERR_OK, UC_HOOK_BLOCK, UC_HOOK_INTR, Uc
+from unicorn import UC_ERR_OK, UC_HOOK_BLOCK, UC_HOOK_CODE, UC_HOOK_INTR, Uc
 from unicorn.unicorn_py3.unicorn import uclib
 
 from hil.emulator import registers as reg
@@ -77,6 +77,19 @@ class PortableRunner:
         self._handle = uc._uch
         uc.hook_add(UC_HOOK_BLOCK, self._on_block)
         uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
+
+    def watch_divisions(self, uc: Uc, addresses: Iterable[int]) -> None:
+        """Look at the divisor before each of these instructions runs."""
+        for address in addresses:
+            uc.hook_add(UC_HOOK_CODE, self._on_division, begin=address, end=address)
+
+    def _on_division(self, _uc: Uc, address: int, _size: int, _user: object) -> None:
+        if not self.core.trap_division:
+            return
+        second = self.registers.load_bytes(address + 2, 2) or b"\0"
+        if self.registers[reg.CORE[second[0] & 0xF]] == 0:
+            self.core.stop |= Stop.DIVISION
+            uclib.uc_emu_stop(self._handle)
 
     def map_uart(self, uc: Uc, base: int, size: int, read: object, write: object) -> None:
         """Map the UART's registers: in Python like every other peripheral's."""

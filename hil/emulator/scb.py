@@ -66,6 +66,7 @@ class SystemControlBlock(Peripheral):
         super().reset()
         core = self._core
         core.group_mask, core.sleep_on_exit, core.fpu_auto, core.fpu_off = 0xFF, 0, 1, 1
+        core.trap_division = 0
 
     def _add_identity(self) -> None:
         self.on(CPUID, lambda: CPUID_CORTEX_M4)
@@ -141,6 +142,7 @@ class SystemControlBlock(Peripheral):
         if value & ~(STKALIGN | DIV_0_TRP) or not value & STKALIGN:
             raise BusError(f"CCR = 0x{value:X} is not modelled")
         self[CCR] = value
+        self._core.trap_division = int(bool(value & DIV_0_TRP))
 
     def _write_cpacr(self, value: int) -> None:
         self[CPACR] = value & FPU_FULL

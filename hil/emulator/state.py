@@ -26,6 +26,7 @@ class Stop(IntFlag):
     FPU_OFF = 8
     REPLAY = 16
     PYTHON = 32
+    DIVISION = 64
 
 
 class Run(IntEnum):
@@ -110,8 +111,8 @@ _CORE_WORDS = (
     "block_address", "block_size", "expected", "stopped_size", "stop", "attention", "candidate",
     "patience",
     "active_priority", "fpu_used", "fpu_off", "refill", "interrupt", "error", "sleeping",
-    "event_register", "replay", "cached", "vector_table", "group_mask",
-    "sleep_on_exit", "fpu_auto", "cyccnt_from_cycles", "entry_cycles", "return_cycles",
+    "event_register", "replay", "cached", "vector_table", "group_mask", "sleep_on_exit",
+    "fpu_auto", "trap_division", "cyccnt_from_cycles", "entry_cycles", "return_cycles",
 )  # fmt: skip
 
 

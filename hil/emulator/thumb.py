@@ -48,6 +48,17 @@ def is_wide(halfword: int) -> bool:
     return halfword >> 11 in (0b11101, 0b11110, 0b11111)
 
 
+def divisions(code: bytes) -> list[int]:
+    """Return the offsets of whatever looks like SDIV or UDIV, at any halfword (A7.7.127, .195)."""
+    found = []
+    for offset in range(0, len(code) - 3, 2):
+        first = int.from_bytes(code[offset : offset + 2], "little")
+        second = int.from_bytes(code[offset + 2 : offset + 4], "little")
+        if first & 0xFFD0 == 0xFB90 and second & 0xF0F0 == 0xF0F0:
+            found.append(offset)
+    return found
+
+
 def analyse(code: bytes) -> Block:
     """Return the cost of `code`, whole instructions in little-endian halfwords."""
     instructions = cycles = offset = 0

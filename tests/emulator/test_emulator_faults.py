@@ -58,6 +58,12 @@ CASES = {
     "no code": ("ldr r0, =0x60000001\n bx r0", 5, 0x100, None, "no code at 0x60000000"),
     "jump to 0": ("movs r0, #1\n bx r0", 5, 0x100, None, "no code at 0x00000000"),
     "fpu off": ("nop\n vmov s0, r0", 6, 0x80000, None, "CPACR"),
+    "division by zero": (
+        "ldr r0, =0xE000ED14\n mov r1, #0x210\n str r1, [r0]\n dsb\n movs r2, #0\n nop\n"
+        " movs r1, #7\n udiv r0, r1, r2", 6, 1 << 25, None, "division"),
+    "signed division by zero": (
+        "ldr r0, =0xE000ED14\n mov r1, #0x210\n str r1, [r0]\n dsb\n 1: subs r1, #0x10\n"
+        " sdiv r0, r1, r1\n b 1b", 6, 1 << 25, None, "division"),
     "breakpoint": ("bkpt #0", 3, 0, None, "breakpoint"),
 }  # fmt: skip
 
@@ -84,6 +90,12 @@ def test_without_their_enable_bit_faults_are_hard_faults(boot: Boot) -> None:
     run(machine)
     assert r(machine, 4) == 3
     assert r(machine, 6) == 1 << 30, "FORCED"
+
+
+def test_division_by_zero_is_0_where_no_fault_is_asked_for(boot: Boot) -> None:
+    machine = boot("movs r0, #5\n movs r1, #0\n udiv r4, r0, r1\n 9: wfi\n b 9b")
+    run(machine)
+    assert (r(machine, 4), machine.crash_count) == (0, 0)
 
 
 def test_a_faulting_instruction_is_not_counted(boot: Boot) -> None:

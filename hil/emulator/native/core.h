@@ -14,7 +14,14 @@
 
 #define NEVER UINT64_MAX
 
-enum { STOP_SLICE = 1, STOP_ATTENTION = 2, STOP_EXCEPTION = 4, STOP_FPU_OFF = 8, STOP_REPLAY = 16 };
+enum {
+    STOP_SLICE = 1,
+    STOP_ATTENTION = 2,
+    STOP_EXCEPTION = 4,
+    STOP_FPU_OFF = 8,
+    STOP_REPLAY = 16,
+    STOP_DIVISION = 64
+};
 enum { FLAG_FPU = 1, FLAG_WFI = 2, FLAG_SEV = 8 };
 
 /* What run() ends with; the rest it deals with itself. */
@@ -68,7 +75,7 @@ struct core {
     uint32_t active_priority; /* of what runs, without the mask registers; 256: thread mode */
     uint32_t fpu_used, fpu_off, refill;
     uint32_t interrupt, error, sleeping, event_register, replay, cached;
-    uint32_t vector_table, group_mask, sleep_on_exit, fpu_auto;
+    uint32_t vector_table, group_mask, sleep_on_exit, fpu_auto, trap_division;
     uint32_t cyccnt_from_cycles;
     uint32_t entry_cycles, return_cycles;
     uint64_t replay_count; /* the counter where a DWT register is being touched */

@@ -68,6 +68,20 @@ void on_interrupt(uc_engine *uc, uint32_t number, void *user) {
     uc_emu_stop(uc);
 }
 
+/* Before an SDIV or UDIV runs: a divisor of 0 is a fault where CCR.DIV_0_TRP says so. */
+void on_division(uc_engine *uc, uint64_t address, uint32_t size, void *user) {
+    struct core *core = user;
+    uint16_t second = 0;
+    (void)size;
+    if (!core->trap_division)
+        return;
+    uc_mem_read(uc, address + 2, &second, sizeof second);
+    if (get(core, UC_ARM_REG_R0 + (second & 0xF)) == 0) {
+        core->stop |= STOP_DIVISION;
+        uc_emu_stop(uc);
+    }
+}
+
 /* Take back what was counted of the last block from `pc` on: it has not run. */
 void uncount(struct core *core, uint32_t pc) {
     const uint32_t done = pc - core->block_address;
