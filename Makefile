@@ -33,6 +33,7 @@ check: setup ## lint, types, formats, generated files: what CI checks before the
 	clang-format --dry-run --Werror $$(git ls-files 'firmware/*.[ch]' 'hil/*.c' 'tests/*.[ch]' | grep -v '^firmware/lib/model/')
 	$(BIN)/python -m hil.wire.emit --check
 	$(BIN)/python -m pipeline.model_folder --check test_vectors/models/*
+	$(BIN)/python -m pipeline.emit_c --check
 
 test: check ## run everything that CI runs
 	$(BIN)/pytest -n 2 --dist loadgroup tests
@@ -43,6 +44,7 @@ test: check ## run everything that CI runs
 generate: setup ## write the generated files anew
 	$(BIN)/python -m hil.wire.emit
 	$(BIN)/python -m pipeline.model_folder test_vectors/models/*
+	$(BIN)/python -m pipeline.emit_c
 
 bench: setup ## measure speed and size; each figure is a ratio to a named baseline
 	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done

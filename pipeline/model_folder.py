@@ -28,6 +28,7 @@ from hil.model_folder import (
     save_manifest,
     sha256_file,
 )
+from hil.strict_json import read_json
 from hil.vectors import Vectors, save_vectors
 from pipeline.align import align
 from pipeline.emit_c import emit
@@ -58,15 +59,32 @@ class Draft:
 
 
 def check_target(path: Path) -> None:
-    """Refuse an `--out` that exists and is not a model folder. Raises InputError."""
-    if path.is_dir() and (not any(path.iterdir()) or (path / "manifest.json").is_file()):
+    """Refuse an `--out` that exists and is not a model folder and nothing else. Raises InputError.
+
+    The folder is replaced as a whole, so a file of somebody else in it would be lost.
+    """
+    try:
+        if not path.exists() and not path.is_symlink():
+            return
+        present = _relative_files(path) if path.is_dir() else {"": path}
+    except OSError as error:
+        raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
+    if not present and path.is_dir():
         return
-    if path.exists() or path.is_symlink():
+    manifest = read_json(path / "manifest.json") if "manifest.json" in present else None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"{clean(str(path))}: exists and is not a model folder; choose another")
+    foreign = sorted(set(present) - {"manifest.json"} - set(manifest.get("files", ())))
+    if foreign:
+        raise InputError(
+            f"{clean(str(path))}: holds {clean(foreign[0])}, which is not of the model there; "
+            "move it away or choose another folder"
+        )
 
 
 def write_folder(path: Path, draft: Draft) -> None:
     """Write `draft` to `path`, replacing a model folder that is there. Raises InputError."""
+    path = path.resolve()
     check_target(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +92,12 @@ def write_folder(path: Path, draft: Draft) -> None:
     except OSError as error:
         raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
     try:
-        _fill(scratch, draft)
+        new = scratch / "new"
+        new.mkdir()
+        _fill(new, draft)
         if path.exists():
-            shutil.rmtree(path)
-        scratch.chmod(0o755)
-        scratch.rename(path)
+            path.rename(scratch / "old")
+        new.rename(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -142,9 +161,13 @@ def _notice(vectors: Vectors) -> str:
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return relative name → SHA-256 of every file but the manifest, sorted."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    relative = {p.relative_to(folder).as_posix(): p for p in files}
-    return {n: sha256_file(p) for n, p in relative.items() if n != "manifest.json"}
+    files = _relative_files(folder)
+    return {n: sha256_file(p) for n, p in files.items() if n != "manifest.json"}
+
+
+def _relative_files(folder: Path) -> dict[str, Path]:
+    files = sorted(p for p in folder.rglob("*") if not p.is_dir())
+    return {p.relative_to(folder).as_posix(): p for p in files}
 
 
 def _manifest(draft: Draft, layers: tuple[LayerPair, ...], files: dict[str, str]) -> ModelManifest:

@@ -15,6 +15,7 @@ from hil import __version__
 from hil.errors import InputError, ToolError, clean
 from hil.model_folder import CompressionRow, ModelFolder, load_model_folder
 from hil.strict_json import to_json
+from pipeline.data import csv
 from pipeline.data.load import choose_classes, load
 from pipeline.data.recordings import RecordingSet, cut
 from pipeline.data.split import Split, split_by_subject
@@ -37,6 +38,8 @@ CODE: Final = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = csv.__doc__
     parser.add_argument(
         "--data", default="watch", help="watch (default), or csv:DIR with your own recordings"
     )
@@ -84,10 +87,9 @@ def _train_one(
     folder = None if args.force else _up_to_date(out, versions["inputs_sha256"])
     if folder is None:
         write_folder(out, _draft(args, arch, data, split, versions))
-        folder = load_model_folder(out)
     else:
         _say(args, out, complete(out))
-        folder = load_model_folder(out)
+    folder = load_model_folder(out)
     if not args.json:
         print(_table(folder, split))
     return folder

@@ -17,6 +17,8 @@ import csv
 import hashlib
 import io
 import math
+import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from hil.errors import InputError, clean
 from hil.strict_json import from_json, read_json
@@ -37,10 +40,12 @@ from pipeline.data.recordings import (
     RecordingSet,
 )
 
-#: An hour at 1,000 Hz is 3.6 million lines of about 40 characters; more is not one recording.
-MAX_FILE_BYTES: Final = 160 * 2**20
+#: An hour at 200 Hz is 720,000 lines of about 50 characters; more is not one recording.
+MAX_FILE_BYTES: Final = 64 * 2**20
+MAX_TOTAL_BYTES: Final = 1024 * 2**20
 MAX_FILES: Final = 10_000
 MAX_NAME: Final = 40
+NAME: Final = re.compile(r"\w[\w .-]{0,39}")
 #: Standard gravity, m/s².
 GRAVITY: Final = 9.80665
 #: A larger share of samples beyond the sensor's range is a wrong unit, not a hard knock.
@@ -71,15 +76,15 @@ def load_csv(folder: str) -> RecordingSet:
     if not root.is_dir():
         raise InputError(f"--data {clean(folder)}: neither `watch` nor a folder of recordings")
     description = _description(root / "dataset.json")
-    digest = hashlib.sha256((root / "dataset.json").read_bytes())
-    recordings = []
-    for number, path in enumerate(_files(root)):
+    digest = hashlib.sha256(_read(root / "dataset.json"))
+    recordings: list[Recording] = []
+    for path in tqdm(_files(root), desc="recordings", unit="file", disable=None):
         data = _read(path)
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + data)
         samples = _parse(path, data) * description.factors()
         _check_samples(path, samples, description.rate_hz)
         label, subject = path.parts[-3:-1]
-        recordings.append(Recording(number, label, subject, -1, samples))
+        recordings.append(Recording(len(recordings), label, subject, -1, samples))
     return RecordingSet(
         tuple(recordings),
         description.rate_hz,
@@ -90,41 +95,42 @@ def load_csv(folder: str) -> RecordingSet:
     )
 
 
+def _refusal(path: Path, reason: str) -> InputError:
+    return InputError(f"{clean(str(path), 300)}: {reason}")
+
+
 def _description(path: Path) -> Description:
     if not path.is_file():
-        raise InputError(
-            f'{path}: missing; it says the rate and the units, e.g. {{"rate_hz": 100, '
-            '"accelerometer": "g", "gyroscope": "dps"}'
+        raise _refusal(
+            path,
+            'missing; it says the rate and the units, e.g. {"rate_hz": 100, '
+            '"accelerometer": "g", "gyroscope": "dps"}',
         )
     description = from_json(Description, read_json(path), path.name)
     if not 10 <= description.rate_hz <= 1000:
-        raise InputError(f"{path}: rate_hz must be between 10 and 1000 Hz")
+        raise _refusal(path, "rate_hz must be between 10 and 1000 Hz")
     return description
 
 
 def _files(root: Path) -> list[Path]:
     found = sorted(root.glob("*/*/*.csv"))
     if not found:
-        raise InputError(f"{root}: no recording; put them at {root}/LABEL/SUBJECT/NAME.csv")
-    if len(found) > MAX_FILES:
-        raise InputError(f"{root}: {len(found)} recordings, at most {MAX_FILES} can be read")
+        raise _refusal(root, "no recording; put them at DIR/LABEL/SUBJECT/NAME.csv")
+    if len(found) > MAX_FILES or sum(p.stat().st_size for p in found) > MAX_TOTAL_BYTES:
+        raise _refusal(root, f"more than {MAX_FILES} recordings or {MAX_TOTAL_BYTES} bytes")
     for path in found:
-        for part in path.parts[-3:-1]:
-            if len(part) > MAX_NAME or not part.isprintable() or "," in part:
-                raise InputError(
-                    f"{clean(str(path))}: labels and subjects are printable, without commas, "
-                    f"of at most {MAX_NAME} characters"
-                )
+        if not all(NAME.fullmatch(part) for part in path.parts[-3:-1]):
+            raise _refusal(path, "labels and subjects are at most 40 letters, digits, - _ .")
     return found
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+            raise _refusal(path, f"larger than {MAX_FILE_BYTES} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
+        raise _refusal(path, f"{error.strerror or error}") from None
 
 
 def _parse(path: Path, data: bytes) -> NDArray[np.float64]:
@@ -134,44 +140,47 @@ def _parse(path: Path, data: bytes) -> NDArray[np.float64]:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(rows, [])]
         if sorted(header) != sorted(CHANNELS):
-            raise InputError(
-                f"{path}: line 1: the columns must be {','.join(CHANNELS)}, "
-                f"are {clean(','.join(header), 60) or 'none'}"
+            raise _refusal(
+                path,
+                f"line 1: the columns must be {','.join(CHANNELS)}, "
+                f"are {clean(','.join(header), 60) or 'none'}",
             )
-        values = list(_numbers(path, rows))
+        values = _numbers(path, rows)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV text: {clean(str(error))}") from None
-    samples = np.asarray(values, np.float64).reshape(-1, len(CHANNELS))
+        raise _refusal(path, f"not a CSV text: {clean(str(error))}") from None
+    samples = np.frombuffer(values, np.float64).reshape(-1, len(CHANNELS))
     return samples[:, [header.index(channel) for channel in CHANNELS]]
 
 
-def _numbers(path: Path, rows: Iterator[list[str]]) -> Iterator[list[float]]:
+def _numbers(path: Path, rows: Iterator[list[str]]) -> array[float]:
+    values = array("d")
     for line, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        if len(row) != len(CHANNELS):
-            raise InputError(f"{path}: line {line}: {len(row)} values, must be {len(CHANNELS)}")
+        if len(row) not in (0, len(CHANNELS)):
+            raise _refusal(path, f"line {line}: {len(row)} values, must be {len(CHANNELS)}")
         try:
-            values = [float(v) for v in row]
+            numbers = [float(v) for v in row]
         except ValueError as error:
-            raise InputError(f"{path}: line {line}: {clean(str(error))}") from None
-        if not all(map(math.isfinite, values)):
-            raise InputError(f"{path}: line {line}: a value is not finite (NaN or infinite)")
-        yield values
+            raise _refusal(path, f"line {line}: {clean(str(error))}") from None
+        if not all(map(math.isfinite, numbers)):
+            raise _refusal(path, f"line {line}: a value is not finite (NaN or infinite)")
+        values.extend(numbers)
+    return values
 
 
 def _check_samples(path: Path, samples: NDArray[np.float64], rate_hz: float) -> None:
     seconds, needed = len(samples) / rate_hz, WINDOW / RATE_HZ
     if seconds < needed:
-        raise InputError(
-            f"{path}: {len(samples)} samples at {rate_hz:g} Hz are {seconds:.2f} s, "
-            f"too short for one window of {needed:g} s"
+        raise _refusal(
+            path,
+            f"{len(samples)} samples at {rate_hz:g} Hz are {seconds:.2f} s, "
+            f"too short for one window of {needed:g} s",
         )
     rail = np.asarray(UNIT_PER_COUNT) * INT16.max
     clipped = np.mean(np.abs(samples) > rail, axis=0)
     worst = int(np.argmax(clipped))
     if clipped[worst] > MAX_CLIPPED:
-        raise InputError(
-            f"{path}: {clipped[worst]:.0%} of {CHANNELS[worst]} is beyond the sensor's "
-            "±8 g or ±2000 dps: are the units in dataset.json right?"
+        raise _refusal(
+            path,
+            f"{clipped[worst]:.0%} of {CHANNELS[worst]} is beyond the sensor's "
+            "±8 g or ±2000 dps: are the units in dataset.json right?",
         )

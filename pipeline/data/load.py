@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.errors import InputError
+from hil.errors import InputError, clean
 from pipeline.data import csv, watch
 from pipeline.data.recordings import RecordingSet
 
@@ -14,11 +14,15 @@ def load(spec: str) -> RecordingSet:
 
 def choose_classes(spec: str, wanted: str | None, data: RecordingSet) -> tuple[str, ...]:
     """Return the labels to train on: at least two, none twice. Raises InputError."""
+    every = watch.ALL_CLASSES if spec == "watch" else data.labels()
+    default = watch.DEFAULT_CLASSES if spec == "watch" else every
     if wanted is None:
-        return watch.DEFAULT_CLASSES if spec == "watch" else data.labels()
-    if wanted == "all":
-        return watch.ALL_CLASSES if spec == "watch" else data.labels()
-    names = tuple(name.strip() for name in wanted.split(","))
+        names: tuple[str, ...] = default
+    else:
+        names = every if wanted == "all" else tuple(n.strip() for n in wanted.split(","))
     if len(names) < 2 or len(set(names)) < len(names):
-        raise InputError("--classes: at least two labels, none twice, e.g. --classes PEN,FEL,ROW")
+        raise InputError(
+            f"classes {clean(','.join(names))}: there must be two or more, none twice; "
+            "choose them with --classes A,B,…"
+        )
     return names

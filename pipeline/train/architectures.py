@@ -70,9 +70,9 @@ ARCHITECTURES: Final = {
 }
 
 
-def build(arch: str, classes: int, batch: int | None = None) -> Any:
-    """Return an untrained model. Converting needs batch 1: any other adds shape arithmetic."""
-    inputs = keras.layers.Input((WINDOW, len(CHANNELS)), batch_size=batch, name="window")
+def build(arch: str, classes: int) -> Any:
+    """Return an untrained model."""
+    inputs = keras.layers.Input((WINDOW, len(CHANNELS)), name="window")
     features = ARCHITECTURES[arch].body(inputs)
     scores = keras.layers.Dense(classes, activation="softmax", name="scores")(features)
     return keras.Model(inputs, scores, name=arch)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from hil.errors import ToolError
+from hil.errors import InputError, ToolError
 from hil.model_folder import CompressionRow, PreprocessingConstants
 from hil.vectors import Vectors
 from pipeline.data.split import Split
@@ -43,7 +44,7 @@ def fit_preprocessing(train: Vectors) -> Preprocessing:
     mean, std = samples.mean(axis=0), samples.std(axis=0)
     if not std.all():
         channel = train.manifest.channels[int(np.argmin(std))]
-        raise ToolError(f"channel {channel} never changes in the training windows")
+        raise InputError(f"channel {channel} never changes in the training windows")
     # Rounded to what float32 holds, so that JSON, C and numpy state the same numbers.
     return Preprocessing(*(tuple(float(np.float32(v)) for v in column) for column in (mean, std)))
 
@@ -69,21 +70,21 @@ def build(
         fit.Examples(preprocessing.normalise(split.validation.raw), split.validation.label),
         epochs or ARCHITECTURES[arch].epochs,
     )
-    measure = _Measure(split.test, preprocessing, ARCHITECTURES[arch].agreement)
     trained = fit.train(task)
     pruned = fit.prune(task, trained)
-    measure.keras("float", "baseline, Keras .h5", trained)
-    measure.tflite("float", "baseline, float .tflite", convert.to_float(arch, classes, trained))
-    measure.keras("pruned", "pruned, Keras .h5", pruned)
-    measure.tflite("pruned", "pruned, float .tflite", convert.to_float(arch, classes, pruned))
-    some = preprocessing.normalise(split.train.raw[:REPRESENTATIVE])
-    measure.tflite("int8", "pruned, int8 .tflite", convert.to_int8(arch, classes, pruned, some))
-    if ARCHITECTURES[arch].quantization_aware:
-        aware = fit.quantization_aware(task, pruned)
-        measure.keras_accuracy["qat"] = measure.keras_score(aware)
-        measure.tflite(
-            "qat", "pruned + QAT, int8 .tflite", convert.aware_to_int8(arch, classes, aware)
-        )
+    aware = ARCHITECTURES[arch].quantization_aware
+    aware_model = fit.quantization_aware(task, pruned) if aware else None
+    with tqdm(total=4 if aware else 3, desc=f"{arch}: convert", unit="model", disable=None) as bar:
+        measure = _Measure(split.test, preprocessing, ARCHITECTURES[arch].agreement, bar)
+        measure.keras("float", "baseline, Keras .h5", trained)
+        measure.tflite("float", "baseline, float .tflite", convert.to_float(trained))
+        measure.keras("pruned", "pruned, Keras .h5", pruned)
+        measure.tflite("pruned", "pruned, float .tflite", convert.to_float(pruned))
+        some = preprocessing.normalise(split.train.raw[:REPRESENTATIVE])
+        content = convert.to_int8(pruned, some)
+        measure.tflite("int8", "pruned, int8 .tflite", content)
+        if aware_model is not None:
+            measure.aware(aware_model, convert.aware_to_int8(aware_model))
     return measure.result()
 
 
@@ -98,17 +99,16 @@ def _augmented(train: Vectors, preprocessing: Preprocessing, seed: int) -> fit.E
 class _Measure:
     """Collects models with their size, accuracy and sparsity."""
 
-    def __init__(self, test: Vectors, preprocessing: Preprocessing, agreement: float) -> None:
-        self.agreement = agreement
+    def __init__(
+        self, test: Vectors, preprocessing: Preprocessing, agreement: float, bar: Any
+    ) -> None:
+        self.agreement, self.bar = agreement, bar
         self.test, self.preprocessing = test, preprocessing
         self.windows = preprocessing.normalise(test.raw)
         self.models: dict[str, bytes] = {}
         self.rows: list[CompressionRow] = []
         self.keras_accuracy: dict[str, float] = {}
         self.scores: dict[str, NDArray[np.float32]] = {}
-
-    def keras_score(self, model: Any) -> float:
-        return accuracy(model.predict(self.windows, batch_size=256, verbose=0), self.test.label)
 
     def keras(self, stage: str, variant: str, model: Any) -> None:
         """Measure a Keras model, saved without its optimizer's state."""
@@ -131,6 +131,13 @@ class _Measure:
             sparsity = weight_sparsity(path)
         self.models[f"{stage}.tflite"] = content
         self._row(variant, content, accuracy(scores, self.test.label), sparsity)
+        self.bar.update()
+
+    def aware(self, model: Any, content: bytes) -> None:
+        """Measure a quantization-aware model, which is deployed as int8 only."""
+        scores = model.predict(self.windows, batch_size=256, verbose=0)
+        self.keras_accuracy["qat"] = accuracy(scores, self.test.label)
+        self.tflite("qat", "pruned + QAT, int8 .tflite", content)
 
     def _check_agreement(self, stage: str, actual: NDArray[np.float32]) -> None:
         difference = float(np.max(np.abs(actual - self.scores[stage])))

@@ -86,16 +86,11 @@ def prune(task: Task, model: Any) -> Any:
 
 def quantization_aware(task: Task, pruned: Any) -> Any:
     """Return `pruned` fine-tuned with its quantization simulated; zeros stay zeros."""
-    model = simulate_quantization(_copy(task, pruned))
+    annotated = tfmot.quantization.keras.quantize_annotate_model(_copy(task, pruned))
+    scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+    model = tfmot.quantization.keras.quantize_apply(annotated, scheme)
     _fit(task, model, "QAT", 0.3)
     return model
-
-
-def simulate_quantization(model: Any) -> Any:
-    """Return `model` with fake quantization that keeps the zeros of its kernels."""
-    annotated = tfmot.quantization.keras.quantize_annotate_model(model)
-    scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
-    return tfmot.quantization.keras.quantize_apply(annotated, scheme)
 
 
 def _copy(task: Task, model: Any) -> Any:

@@ -34,7 +34,7 @@ def quiet() -> Iterator[None]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(saved, held.read()[-4000:])
             raise
