@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, unique
 
 from hil.emulator import scb
 from hil.emulator.crash import Crash
@@ -20,20 +20,22 @@ BFARVALID, STKERR = 1 << 15, 1 << 12
 VECTTBL, FORCED, DEBUGEVT = 1 << 1, 1 << 30, 1 << 31
 
 
+@unique
 class Kind(Enum):
-    """A kind of fault: its exception and its bit in CFSR."""
+    """A kind of fault: its exception, its bit in CFSR, its bit in HFSR."""
 
-    INSTRUCTION_ACCESS = (MEM_MANAGE, 1 << 0)  # IACCVIOL
-    INSTRUCTION_BUS = (BUS_FAULT, 1 << 8)  # IBUSERR
-    DATA_BUS = (BUS_FAULT, 1 << 9)  # PRECISERR
-    STACKING = (BUS_FAULT, STKERR)
-    UNDEFINED = (USAGE_FAULT, 1 << 16)
-    NO_THUMB = (USAGE_FAULT, 1 << 17)  # INVSTATE
-    BAD_RETURN = (USAGE_FAULT, 1 << 18)  # INVPC
-    NO_COPROCESSOR = (USAGE_FAULT, 1 << 19)  # NOCP
-    DIVISION = (USAGE_FAULT, 1 << 25)  # DIVBYZERO
-    VECTOR = (HARD_FAULT, 0)
-    BREAKPOINT = (HARD_FAULT, 0)
+    INSTRUCTION_ACCESS = (MEM_MANAGE, 1 << 0, 0)  # IACCVIOL
+    INSTRUCTION_BUS = (BUS_FAULT, 1 << 8, 0)  # IBUSERR
+    DATA_BUS = (BUS_FAULT, 1 << 9, 0)  # PRECISERR
+    STACKING = (BUS_FAULT, STKERR, 0)
+    UNDEFINED = (USAGE_FAULT, 1 << 16, 0)
+    NO_THUMB = (USAGE_FAULT, 1 << 17, 0)  # INVSTATE
+    BAD_RETURN = (USAGE_FAULT, 1 << 18, 0)  # INVPC
+    NO_COPROCESSOR = (USAGE_FAULT, 1 << 19, 0)  # NOCP
+    DIVISION = (USAGE_FAULT, 1 << 25, 0)  # DIVBYZERO
+    VECTOR = (HARD_FAULT, 0, VECTTBL)
+    BREAKPOINT = (HARD_FAULT, 0, DEBUGEVT)
+    SUPERVISOR_CALL = (HARD_FAULT, 0, FORCED)  # SVC where its priority does not allow it
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,7 @@ class Faults:
         if fault.address is not None:
             self._scb[scb.CFSR] |= BFARVALID
             self._scb[scb.BFAR] = fault.address
-        if fault.kind is Kind.VECTOR:
-            self._scb[scb.HFSR] |= VECTTBL
-        elif fault.kind is Kind.BREAKPOINT:
-            self._scb[scb.HFSR] |= DEBUGEVT
+        self._scb[scb.HFSR] |= fault.kind.value[2]
 
     def _escalated(self, kind: Kind) -> int:
         """Return the exception to enter, 0 for lock-up."""

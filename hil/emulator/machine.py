@@ -11,9 +11,6 @@ from enum import Enum
 
 from unicorn import (
     UC_ARCH_ARM,
-    UC_ERR_FETCH_PROT,
-    UC_ERR_FETCH_UNMAPPED,
-    UC_ERR_INSN_INVALID,
     UC_HOOK_MEM_INVALID,
     UC_MODE_THUMB,
     UC_PROT_ALL,
@@ -31,18 +28,19 @@ from hil.emulator.bus import PAGE, Bus, BusError
 from hil.emulator.chip import Chip, Memory, ResetKind
 from hil.emulator.crash import Crash
 from hil.emulator.dwt import Dwt
-from hil.emulator.exceptions import SV_CALL, XPSR_T, Exceptions
-from hil.emulator.faults import Fault, Faults, Kind
+from hil.emulator.exceptions import XPSR_T, Exceptions
+from hil.emulator.faults import Faults
 from hil.emulator.image import Image
 from hil.emulator.lines import Lines
 from hil.emulator.nrf52840.chip import Nrf52840
 from hil.emulator.nvic import Nvic
-from hil.emulator.portable import INTERRUPT_NONE, MAGIC_PC, Counting, PortableRunner
+from hil.emulator.portable import Counting, PortableRunner
 from hil.emulator.registers import Registers
 from hil.emulator.scb import Effects, SystemControlBlock
 from hil.emulator.state import BlockEntry, CoreState, Run, Stop
 from hil.emulator.stm32l476.chip import Stm32l476
-from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, Flag, analyse, divisions
+from hil.emulator.stops import Stops
+from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, analyse, divisions
 from hil.emulator.uart import BURST
 
 CHIPS: dict[str, Callable[[CoreState, int], Chip]] = {"nrf52840": Nrf52840, "stm32l476": Stm32l476}
@@ -52,9 +50,6 @@ TRANSLATION_BYTES = 32 * 2**20
 
 #: Crash reports kept; a firmware that crashes as it starts makes them without end.
 MAX_CRASHES = 16
-
-#: QEMU's exception numbers, which UC_HOOK_INTR passes on.
-EXCP_SWI, EXCP_BKPT = 2, 7
 
 #: The default memory map's SRAM region, which the bootloader's MPU region covers (B3.1).
 RAM_START, RAM_END = 0x20000000, 0x40000000
@@ -99,10 +94,6 @@ class Machine:
         self.on_crash: Callable[[Crash], None] = lambda _crash: None
         self.on_reset: Callable[[ResetKind], None] = lambda _kind: None
         self._random = random.Random(options.seed)  # noqa: S311 - no secret
-        self._bus_error: tuple[int, str] | None = None
-        self._reset_requested = False
-        self._internal: BaseException | None = None
-        self._invalid_address = 0
         self._uc = _unicorn()
         self.registers = Registers(self._uc)
         self.exceptions = Exceptions(self.core, self.registers)
@@ -125,7 +116,9 @@ class Machine:
         self.scb = SystemControlBlock(core, self.exceptions, bits, effects)
         own = [self.dwt, self.nvic, self.scb]
         self.bus = Bus([*self.chip.peripherals, *own])
-        self.faults = Faults(self.exceptions, self.scb, self.lines, self._report)
+        faults = Faults(self.exceptions, self.scb, self.lines, self._report)
+        self.counting = Counting(core, self._analyse)
+        self._stops = Stops(self._uc, self.exceptions, self.counting, faults)
 
     def _map_memory(self) -> None:
         for memory in self.chip.memories:
@@ -136,8 +129,7 @@ class Machine:
 
     def _add_runner(self) -> None:
         library = native.load() if self.options.native else None
-        counting = Counting(self.core, self._analyse)
-        self.counting = counting
+        counting = self.counting
         self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
         self.runner: native.NativeRunner | PortableRunner
         if library is None:
@@ -172,9 +164,9 @@ class Machine:
         try:
             return access() or 0
         except BusError as error:
-            self._bus_error = (address, str(error))
+            self._stops.bus_error = (address, str(error))
         except Exception as error:
-            self._internal = error
+            self._stops.internal_error = error
         self._stop(Stop.PYTHON)
         return 0
 
@@ -185,7 +177,7 @@ class Machine:
     def _on_invalid(
         self, _uc: object, _access: int, address: int, _size: int, _value: int, _user: object
     ) -> bool:
-        self._invalid_address = address
+        self._stops.invalid_address = address
         return False
 
     def _analyse(self, address: int, size: int, entry: BlockEntry) -> None:
@@ -200,7 +192,7 @@ class Machine:
                 self._uc.mem_protect(memory.start, memory.size, access)
 
     def _request_reset(self) -> None:
-        self._reset_requested = True
+        self._stops.reset_requested = True
         self._stop(Stop.PYTHON)
 
     def _report(self, crash: Crash) -> None:
@@ -251,11 +243,15 @@ class Machine:
                 return State.RUNNING
             if result is Run.ASLEEP:
                 return State.ASLEEP
-            if result is Run.FAULT:
-                self._entry_failed()
-            else:
-                self._event()
+            self._deal(result)
         return State.HALTED
+
+    def _deal(self, result: Run) -> None:
+        """Deal with what stopped the run loop."""
+        if self._stops.takes_reset():
+            self.reset(ResetKind.SOFTWARE)
+        elif not self._stops.deal(result):
+            self.halted = "locked up: a fault in a fault handler"
 
     def poke(self, address: int, data: bytes) -> bool:
         """Write memory, code too; False where there is none."""
@@ -278,87 +274,6 @@ class Machine:
         painted = next((i for i, word in enumerate(words) if word != words[0]), len(words))
         peak = top - bottom - 4 * painted if painted > 1 else None
         return {"size": top - bottom, "peak": peak}
-
-    def _deliver(self, kind: Kind, cause: str, address: int | None = None) -> None:
-        self.counting.uncount(self.registers[reg.PC])
-        if not self.faults.deliver(Fault(kind, cause, address)):
-            self.halted = "locked up: a fault in a fault handler"
-
-    def _event(self) -> None:
-        """Deal with what stopped the run loop; see `step` in native/run.c."""
-        core, pc = self.core, self.registers[reg.PC]
-        if self._internal is not None:
-            raise self._internal
-        if self._reset_requested:
-            self._reset_requested = False
-            self.counting.uncount(pc)
-            self.reset(ResetKind.SOFTWARE)
-        elif self._bus_error is not None:
-            (address, text), self._bus_error = self._bus_error, None
-            self._deliver(Kind.DATA_BUS, text, address)
-        elif core.error:
-            self._memory_error(core.error, pc)
-        elif core.interrupt != INTERRUPT_NONE:
-            self._interrupt(core.interrupt, pc)
-        elif core.stop & Stop.DIVISION:
-            self._deliver(Kind.DIVISION, "division by zero")
-        elif core.stop & Stop.FPU_OFF:
-            self._fpu_is_off(pc)
-        else:
-            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
-
-    def _memory_error(self, error: int, pc: int) -> None:
-        address = self._invalid_address
-        if error == UC_ERR_INSN_INVALID:
-            self._invalid_instruction(pc)
-        elif error == UC_ERR_FETCH_PROT:
-            text = f"execution from 0x{pc:08X}, which is execute-never (the MPU is on)"
-            self._deliver(Kind.INSTRUCTION_ACCESS, text)
-        elif error == UC_ERR_FETCH_UNMAPPED:
-            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
-        else:
-            self._deliver(Kind.DATA_BUS, f"no memory to access at 0x{address:08X}", address)
-
-    def _invalid_instruction(self, pc: int) -> None:
-        core = self.core
-        at_end = core.block_size and pc == core.block_address + core.block_size
-        if at_end and self.counting.find(core.block_address, core.block_size).flags & Flag.WFE:
-            core.sleeping = not core.event_register
-            core.event_register = 0
-            return
-        self._deliver(Kind.UNDEFINED, "undefined instruction")
-
-    def _interrupt(self, number: int, pc: int) -> None:
-        if pc >= MAGIC_PC:
-            self._deliver(Kind.BAD_RETURN, f"return from exception by 0x{pc | 1:08X}")
-        elif number == EXCP_SWI:
-            self.core.pending[SV_CALL] = 1
-            self.core.attention = 1
-        elif number == EXCP_BKPT:
-            self._deliver(Kind.BREAKPOINT, "breakpoint without a debugger")
-        elif not self.registers[reg.XPSR] & XPSR_T:
-            self._deliver(Kind.NO_THUMB, "a branch to an address without the Thumb bit")
-        else:
-            self._deliver(Kind.INSTRUCTION_BUS, f"no code at 0x{pc:08X}")
-
-    def _fpu_is_off(self, pc: int) -> None:
-        """The next block has an FPU instruction: run what comes before it, then fault."""
-        code = self.registers.load_bytes(pc, self.core.stopped_size) or b""
-        before = code[: analyse(code).first_fpu]
-        if before:
-            self.core.fpu_off = self.core.stop = 0
-            self._uc.emu_start(pc | 1, 0, count=analyse(before).instructions)
-            self.core.fpu_off = 1
-        self._deliver(Kind.NO_COPROCESSOR, "FPU instruction while CPACR has it off")
-
-    def _entry_failed(self) -> None:
-        best = self.exceptions.best_pending()
-        if not self.exceptions.vector(best):
-            self.core.pending[best] = 0
-            self._deliver(Kind.VECTOR, f"no handler for exception {best}")
-        else:
-            sp = self.registers[reg.SP]
-            self._deliver(Kind.STACKING, f"no memory to stack at 0x{sp:08X}")
 
 
 def chip_memory(chip: str) -> tuple[tuple[Memory, ...], int]:

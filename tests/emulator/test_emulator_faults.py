@@ -64,6 +64,7 @@ CASES = {
     "signed division by zero": (
         "ldr r0, =0xE000ED14\n mov r1, #0x210\n str r1, [r0]\n dsb\n 1: subs r1, #0x10\n"
         " sdiv r0, r1, r1\n b 1b", 6, 1 << 25, None, "division"),
+    "no thumb bit": ("ldr r0, =reset\n bic r0, #1\n bx r0", 6, 1 << 17, None, "Thumb bit"),
     "breakpoint": ("bkpt #0", 3, 0, None, "breakpoint"),
 }  # fmt: skip
 
@@ -83,6 +84,20 @@ def test_faults_reach_the_firmware_and_the_report(name: str, boot: Boot) -> None
     assert r(machine, 8) == report.pc, "the stacked return address is the faulting instruction"
     assert not report.lockup
     assert machine.halted is None
+
+
+def test_a_breakpoint_says_so_in_hfsr(boot: Boot) -> None:
+    machine = boot("bkpt #0\n" + HANDLER)
+    run(machine)
+    assert r(machine, 6) == 1 << 31, "DEBUGEVT"
+
+
+def test_svc_that_its_priority_does_not_allow_is_a_hard_fault(boot: Boot) -> None:
+    machine = boot("cpsid i\n svc #0\n" + HANDLER)
+    run(machine)
+    assert r(machine, 4) == 3
+    assert r(machine, 6) == 1 << 30, "FORCED"
+    assert "SVC" in crash(machine).cause
 
 
 def test_without_their_enable_bit_faults_are_hard_faults(boot: Boot) -> None:
