@@ -57,6 +57,11 @@ def require(condition: bool, reason: str) -> None:
         raise RefusedError(reason)
 
 
+def check_options(op: Op, kind: type) -> None:
+    """Require the options table that goes with the operator (the file could name another one)."""
+    require(isinstance(op.options, kind), "has no options of its kind")
+
+
 def check_io(graph: Graph, op: Op, inputs: range) -> None:
     """Require one int8 output, a number of inputs in `inputs`, and a first input that is int8."""
     require(len(op.inputs) in inputs, f"has {len(op.inputs)} inputs")

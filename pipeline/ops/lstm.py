@@ -21,13 +21,14 @@ from pipeline.ops.base import (
     Values,
     check_accumulator,
     check_activation,
+    check_options,
     check_per_tensor,
     constant,
     multipliers,
     require,
     row_dot,
 )
-from pipeline.options import Activation
+from pipeline.options import Activation, SequenceLstmOptions
 from pipeline.quant import requantize, sigmoid, tanh
 
 #: Places of the operator's 24 inputs (schema's order: input, forget, cell, output gate).
@@ -124,8 +125,9 @@ def _matrix(graph: Graph, op: Op, x: Tensor, place: int, bias: int | None) -> Ma
 def _check(graph: Graph, op: Op) -> None:
     require(len(op.inputs) == 24 and len(op.outputs) == 1, "is not a plain LSTM")
     require(all(graph.input_of(op, i) is None for i in UNUSED), "has a peephole or a projection")
+    check_options(op, SequenceLstmOptions)
     o = op.options
-    require(o is not None and o.activation == Activation.TANH, "has an activation other than tanh")
+    require(o.activation == Activation.TANH, "has an activation other than tanh")
     require(not o.diagonal_recurrent, "has diagonal weights")
     require(o.cell_clip >= 0 and math.isfinite(o.cell_clip), "has an impossible cell clip")
     source, target = graph.input_of(op, 0), graph.output_of(op)

@@ -14,6 +14,7 @@ from pipeline.ops.base import (
     Window,
     biases,
     check_io,
+    check_options,
     check_weights,
     multipliers,
     patches,
@@ -21,7 +22,7 @@ from pipeline.ops.base import (
     row_dot,
     window,
 )
-from pipeline.options import Activation
+from pipeline.options import Activation, Conv2DOptions, FullyConnectedOptions
 from pipeline.quant import activation_range, requantize
 
 BIAS = 2
@@ -59,7 +60,7 @@ def row_multipliers(graph: Graph, op: Op) -> tuple[NDArray[np.int64], NDArray[np
 
 def _check_conv(graph: Graph, op: Op) -> None:
     check_io(graph, op, range(2, 4))
-    require(op.options is not None, "has no options")
+    check_options(op, Conv2DOptions)
     check_fused(op.options.activation)
     weights = check_weights(graph, op, 4, BIAS)
     source, target = graph.need(op, 0).shape, graph.output_of(op).shape
@@ -73,7 +74,7 @@ def _check_conv(graph: Graph, op: Op) -> None:
 
 def _check_fully_connected(graph: Graph, op: Op) -> None:
     check_io(graph, op, range(2, 4))
-    require(op.options is not None, "has no options")
+    check_options(op, FullyConnectedOptions)
     check_fused(op.options.activation)
     require(op.options.weights_format == 0, "has shuffled weights")
     weights = check_weights(graph, op, 2, BIAS)

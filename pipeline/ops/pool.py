@@ -11,12 +11,14 @@ from pipeline.ops.base import (
     Values,
     Window,
     check_io,
+    check_options,
     check_same_quantization,
     patches,
     require,
     window,
 )
 from pipeline.ops.matrix import check_fused
+from pipeline.options import Pool2DOptions
 from pipeline.quant import activation_range
 
 
@@ -32,7 +34,7 @@ def pool_windows(graph: Graph, op: Op) -> tuple[Window, Window]:
 
 def _check(graph: Graph, op: Op) -> None:
     check_io(graph, op, range(1, 2))
-    require(op.options is not None, "has no options")
+    check_options(op, Pool2DOptions)
     check_fused(op.options.activation)
     check_same_quantization(graph, op)
     source, target = graph.need(op, 0).shape, graph.output_of(op).shape

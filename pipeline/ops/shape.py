@@ -10,10 +10,12 @@ from pipeline.ops.base import (
     Operator,
     Values,
     check_io,
+    check_options,
     check_same_quantization,
     constant,
     require,
 )
+from pipeline.options import StridedSliceOptions
 
 
 def _check_reshape(graph: Graph, op: Op) -> None:
@@ -35,7 +37,7 @@ def _in_place(_graph: Graph, _op: Op) -> int | None:
 def slice_index(graph: Graph, op: Op) -> tuple[slice | int, ...]:
     """Return STRIDED_SLICE's choice as a NumPy index. Raises RefusedError for unsupported forms."""
     o, shape = op.options, graph.need(op, 0).shape
-    require(o is not None, "has no options")
+    check_options(op, StridedSliceOptions)
     unused = (o.ellipsis_mask, o.new_axis_mask, o.offset)
     require(not any(unused), "uses an ellipsis, a new axis or an offset")
     vectors = [

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ir import Graph, Op
-from pipeline.ops.base import Operator, Values, check_io, require
+from pipeline.ops.base import Operator, Values, check_io, check_options, require
+from pipeline.options import SoftmaxOptions
 from pipeline.quant import MAX_CLASSES, softmax, softmax_scaling
 
 
@@ -19,7 +20,7 @@ def scaling_of(graph: Graph, op: Op) -> tuple[int, int, int]:
 
 def _check(graph: Graph, op: Op) -> None:
     check_io(graph, op, range(1, 2))
-    require(op.options is not None, "has no options")
+    check_options(op, SoftmaxOptions)
     beta = op.options.beta
     require(math.isfinite(beta) and beta > 0, "beta is not a positive number")
     source, target = graph.need(op, 0), graph.output_of(op)

@@ -98,6 +98,11 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("cnn", set_options(2, filterHeight=100), "larger than its input"),
     ("cnn", set_options(9, beta=float("nan")), "beta"),
     ("cnn", operator(1, builtinOptions=None), "has no options"),
+    (
+        "cnn",
+        operator(1, builtinOptions=schema.SoftmaxOptionsT(), builtinOptionsType=9),
+        "has no options of its kind",
+    ),
     ("cnn", operator(1, inputs=[13]), "has 1 inputs"),
     ("cnn", operator(1, inputs=[13, 14, 11]), "reads tensor 14 before it is made"),
     ("cnn", operator(1, inputs=[13, -1, 11]), "weights is not a constant"),
