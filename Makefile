@@ -35,7 +35,6 @@ check: setup ## lint, types, formats, generated files: what CI checks before the
 	$(BIN)/python -m pipeline.model_folder --check test_vectors/models/*
 	$(BIN)/python -m pipeline.emit_c --check
 	$(BIN)/python tests/engine/requant_oracle.py --check
-	$(BIN)/python -m pipeline.emit_c --check
 
 test: check ## run everything that CI runs
 	$(BIN)/pytest -n 2 --dist loadgroup tests
@@ -48,7 +47,6 @@ generate: setup ## write the generated files anew
 	$(BIN)/python -m pipeline.model_folder test_vectors/models/*
 	$(BIN)/python -m pipeline.emit_c
 	$(BIN)/python tests/engine/requant_oracle.py
-	$(BIN)/python -m pipeline.emit_c
 
 bench: setup ## measure speed and size; each figure is a ratio to a named baseline
 	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
