@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -267,6 +268,14 @@ def add_to_ini(project: Project, section: str) -> None:
     ini = project.root / "platformio.ini"
     head = section.split("\n", 1)[0] + "\n"
     ini.write_text(ini.read_text().replace(head, section))
+
+
+@pytest.mark.skipif(shutil.which("st-flash") is not None, reason="st-flash is installed here")
+def test_a_missing_uploader_is_named(project: Project) -> None:
+    add_to_ini(project, "[env:sensortile]\nupload_protocol = stflash\n")
+    result = project.pio("run", "-e", "sensortile", "-t", "upload")
+    assert result.returncode != 0
+    assert "Error: st-flash is not on PATH" in result.stdout
 
 
 def test_an_unknown_protocol_is_refused(project: Project) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -98,31 +100,42 @@ def set_up_native():
 
 
 def openocd_scripts():
-    """Return the option by which the registry's openocd finds its scripts."""
+    """Return the options by which the registry's openocd finds its scripts."""
     package = env.PioPlatform().get_package_dir("tool-openocd")
-    return f'-s "{package}/openocd/scripts" ' if package else ""
+    return ["-s", f"{package}/openocd/scripts"] if package else []
 
 
-def upload_action():
-    """Return the SCons action that puts the image onto the board."""
-    protocol = env.subst("$UPLOAD_PROTOCOL")
-    address = env.BoardConfig().get("upload.offset_address")
+def upload_command():
+    """Return the program and arguments that put the image onto the board."""
+    upload = env.BoardConfig().get("upload")
+    protocol, address = env.subst("$UPLOAD_PROTOCOL"), upload["offset_address"]
+    elf, binary = str(BUILD_DIR / "firmware.elf"), str(BUILD_DIR / "firmware.bin")
+    port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
+    target = f"target/{env.BoardConfig().get('debug.openocd_target')}"
     commands = {
-        "sam-ba": '"$PYTHONEXE" -m hil.upload $UPLOAD_PORT_OPTION "$BUILD_DIR/firmware.bin"',
-        "stlink": "openocd "
-        + openocd_scripts()
-        + "-f interface/stlink.cfg -f target/"
-        + env.BoardConfig().get("debug.openocd_target")
-        + ' -c "program {$BUILD_DIR/firmware.elf} verify reset exit"',
-        "stflash": f'st-flash --reset write "$BUILD_DIR/firmware.bin" {address}',
-        "dfu": f'dfu-util -d 0483:df11 -a 0 -s {address}:leave -D "$BUILD_DIR/firmware.bin"',
-    }
-    if protocol not in env.BoardConfig().get("upload.protocols"):
-        choices = ", ".join(env.BoardConfig().get("upload.protocols"))
-        refuse(f"upload_protocol = {protocol}: choose one of {choices}")
-    port = env.subst("$UPLOAD_PORT")
-    env.Replace(UPLOAD_PORT_OPTION=f'--port "{port}"' if port else "")
+        "sam-ba": [
+            env["PYTHONEXE"],
+            "-m",
+            "hil.upload",
+            *(["--port", port] if port else []),
+            binary,
+        ],
+        "stlink": ["openocd", *openocd_scripts(), "-f", "interface/stlink.cfg", "-f", target]
+        + ["-c", f"program {{{elf}}} verify reset exit"],
+        "stflash": ["st-flash", "--reset", "write", binary, address],
+        "dfu": ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary],
+    }  # fmt: skip
+    if protocol not in upload["protocols"]:
+        refuse(f"upload_protocol = {protocol}: choose one of {', '.join(upload['protocols'])}")
     return commands[protocol]
+
+
+def run_uploader(command, env):
+    """Run an uploader. Not as SCons runs commands, through a shell: names stay names."""
+    program = shutil.which(command[0], path=env["ENV"]["PATH"])
+    if program is None:
+        refuse(f"{command[0]} is not on PATH; upload_protocol in platformio.ini chooses another")
+    return subprocess.run([program, *command[1:]], env=env["ENV"], check=False).returncode
 
 
 def add_board_targets(program):
@@ -133,8 +146,12 @@ def add_board_targets(program):
         env.VerboseAction("$OBJCOPY -O binary $SOURCE $TARGET", "Building $TARGET"),
     )
     size = env.Alias("size", program, env.VerboseAction("$SIZETOOL -A -d $SOURCE", "Sizes"))
+    command = upload_command()
     env.AddPlatformTarget(
-        "upload", image, [env.VerboseAction(upload_action(), "Uploading $SOURCE")], "Upload"
+        "upload",
+        image,
+        env.VerboseAction(lambda target, source, env: run_uploader(command, env), "Uploading"),
+        "Upload",
     )
     AlwaysBuild(size)
     Default([program, image])
