@@ -112,19 +112,13 @@ def upload_command():
     elf, binary = str(BUILD_DIR / "firmware.elf"), str(BUILD_DIR / "firmware.bin")
     port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
     target = f"target/{env.BoardConfig().get('debug.openocd_target')}"
+    setup = [*openocd_scripts(), "-f", "interface/stlink.cfg", "-f", target]
     commands = {
-        "sam-ba": [
-            env["PYTHONEXE"],
-            "-m",
-            "hil.upload",
-            *(["--port", port] if port else []),
-            binary,
-        ],
-        "stlink": ["openocd", *openocd_scripts(), "-f", "interface/stlink.cfg", "-f", target]
-        + ["-c", f"program {{{elf}}} verify reset exit"],
+        "sam-ba": [env["PYTHONEXE"], "-m", "hil.upload", *port, binary],
+        "stlink": ["openocd", *setup, "-c", f"program {{{elf}}} verify reset exit"],
         "stflash": ["st-flash", "--reset", "write", binary, address],
         "dfu": ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary],
-    }  # fmt: skip
+    }
     if protocol not in upload["protocols"]:
         refuse(f"upload_protocol = {protocol}: choose one of {', '.join(upload['protocols'])}")
     return commands[protocol]
