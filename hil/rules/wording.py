@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
+from hil.causes import known
 from hil.drift import usable
 from hil.errors import clean
 from hil.findings import Finding
@@ -22,17 +24,7 @@ def problem(  # noqa: PLR0913 - the fields of a finding
     effect: Interval | None = None,
 ) -> Finding:
     """Return a finding that fails the run. `effect` is a change of accuracy: negative, a loss."""
-    return Finding(
-        "problem",
-        stage,
-        location,
-        cause,
-        headline,
-        tuple(evidence),
-        remedy,
-        *_effect(effect),
-        above_limit=True,
-    )
+    return _finding("problem", stage, location, cause, headline, evidence, remedy, effect)
 
 
 def note(  # noqa: PLR0913 - the fields of a finding
@@ -46,17 +38,7 @@ def note(  # noqa: PLR0913 - the fields of a finding
     effect: Interval | None = None,
 ) -> Finding:
     """Return a finding worth knowing that does not fail the run."""
-    return Finding(
-        "note",
-        stage,
-        location,
-        cause,
-        headline,
-        tuple(evidence),
-        remedy,
-        *_effect(effect),
-        above_limit=False,
-    )
+    return _finding("note", stage, location, cause, headline, evidence, remedy, effect)
 
 
 def fine(
@@ -68,21 +50,33 @@ def fine(
     effect: Interval | None = None,
 ) -> Finding:
     """Return the finding that something was looked at and is in order."""
+    return _finding("ok", stage, None, cause, headline, evidence, None, effect)
+
+
+def _finding(  # noqa: PLR0913, PLR0917 - the fields of a finding
+    severity: Literal["ok", "note", "problem"],
+    stage: str,
+    location: str | None,
+    cause: str,
+    headline: str,
+    evidence: Sequence[str],
+    remedy: str | None,
+    effect: Interval | None,
+) -> Finding:
+    """Only what hil/causes.py lists: readers of findings rely on it."""
+    assert known(stage, cause), f"{stage}/{cause} is not in hil/causes.py"
+    numbers = (effect.value, effect.low, effect.high) if effect else (None, None, None)
     return Finding(
-        "ok",
+        severity,
         stage,
-        None,
+        location,
         cause,
         headline,
         tuple(evidence),
-        None,
-        *_effect(effect),
-        above_limit=False,
+        remedy,
+        *numbers,
+        above_limit=severity == "problem",
     )
-
-
-def _effect(effect: Interval | None) -> tuple[float | None, float | None, float | None]:
-    return (effect.value, effect.low, effect.high) if effect else (None, None, None)
 
 
 def points(share: float) -> str:
