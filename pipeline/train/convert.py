@@ -2,7 +2,7 @@
 
 Each model is traced once for a batch of exactly one window: with an open batch the LSTM does not
 convert and the others gain shape arithmetic. Tracing it here also spares the export of the whole
-Keras object, which costs ten times as long and gives the same tensors.
+Keras object, which takes most of a conversion's time and gives the same tensors.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tensorflow, imported once: with Keras 2, quietly, and set up to be repeatable.
 
 Keras 2 (`tf_keras`), because tensorflow-model-optimization needs it and because only its LSTM
-converts to the fused operator. One thread: these models are too small to gain from a second one
-(the CNN's step takes 2 ms), and the sums are then added in the same order on any number of cores.
+converts to the fused operator. One thread: these models are too small to gain from a second one,
+and the sums are then added in the same order on any number of cores.
 """
 
 from __future__ import annotations
