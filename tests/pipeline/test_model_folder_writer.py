@@ -16,20 +16,29 @@ from hil.model_folder import load_model_folder
 from hil.vectors import load_vectors
 from pipeline.model_folder import Draft, check_target, complete, is_stale, write_folder
 
-DENSE = Path(__file__).resolve().parents[2] / "test_vectors" / "models" / "dense"
+COMMITTED = Path(__file__).resolve().parents[2] / "test_vectors" / "models" / "dense"
 
 
 @pytest.fixture(scope="module")
-def draft() -> Draft:
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of a committed folder, with the C of today's emitter."""
+    folder = tmp_path_factory.mktemp("committed") / "dense"
+    shutil.copytree(COMMITTED, folder)
+    complete(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def draft(dense: Path) -> Draft:
     """Return the content of a committed folder."""
-    manifest = load_model_folder(DENSE).manifest
+    manifest = load_model_folder(dense).manifest
     shared = {f.name for f in dataclasses.fields(Draft)} & set(vars(manifest))
     models = [f for f in manifest.files if f.endswith(".tflite")]
     return Draft(
         **{name: getattr(manifest, name) for name in shared},
-        models={f: (DENSE / f).read_bytes() for f in models},
-        vectors=load_vectors(DENSE / "vectors.npz"),
-        training=load_vectors(DENSE / "training.npz"),
+        models={f: (dense / f).read_bytes() for f in models},
+        vectors=load_vectors(dense / "vectors.npz"),
+        training=load_vectors(dense / "training.npz"),
     )
 
 
@@ -38,9 +47,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
 
 
-def test_a_committed_folder_is_written_again_byte_for_byte(tmp_path: Path, draft: Draft) -> None:
+def test_a_committed_folder_is_written_again_byte_for_byte(
+    tmp_path: Path, draft: Draft, dense: Path
+) -> None:
     write_folder(tmp_path / "new", draft)
-    assert files(tmp_path / "new") == files(DENSE)
+    assert files(tmp_path / "new") == files(dense)
     assert [p.name for p in tmp_path.iterdir()] == ["new"], "nothing is left behind"
 
 
@@ -52,12 +63,12 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, draft: Draft) -> None:
     assert load_model_folder(tmp_path / "m").manifest.variants == {}
 
 
-def test_a_failure_keeps_the_old_folder(tmp_path: Path, draft: Draft) -> None:
+def test_a_failure_keeps_the_old_folder(tmp_path: Path, draft: Draft, dense: Path) -> None:
     write_folder(tmp_path / "m", draft)
     broken = dataclasses.replace(draft, models={**draft.models, "int8.tflite": b"TFL3"})
     with pytest.raises(InputError):
         write_folder(tmp_path / "m", broken)
-    assert files(tmp_path / "m") == files(DENSE)
+    assert files(tmp_path / "m") == files(dense)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
@@ -104,21 +115,21 @@ def restated(folder: Path, **changes: object) -> None:
     (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
 
 
-def test_what_is_derived_is_made_anew_where_it_differs(tmp_path: Path) -> None:
+def test_what_is_derived_is_made_anew_where_it_differs(tmp_path: Path, dense: Path) -> None:
     folder = tmp_path / "m"
-    shutil.copytree(DENSE, folder)
+    shutil.copytree(dense, folder)
     assert not is_stale(folder)
     assert not complete(folder)
     restated(folder, layers=[])
     assert is_stale(folder)
     assert complete(folder)
-    assert files(folder) == files(DENSE)
+    assert files(folder) == files(dense)
 
 
 @pytest.mark.parametrize("edit", ["changed", "missing", "extra"])
-def test_c_that_is_not_the_emitters_is_stale(tmp_path: Path, edit: str) -> None:
+def test_c_that_is_not_the_emitters_is_stale(tmp_path: Path, edit: str, dense: Path) -> None:
     folder = tmp_path / "m"
-    shutil.copytree(DENSE, folder)
+    shutil.copytree(dense, folder)
     hashes = load_model_folder(folder).manifest.files
     restated(folder, files={n: h for n, h in hashes.items() if not n.startswith("c/")})
     if edit == "missing":
@@ -127,13 +138,13 @@ def test_c_that_is_not_the_emitters_is_stale(tmp_path: Path, edit: str) -> None:
         (folder / "c" / ("model.c" if edit == "changed" else "extra.c")).write_text("int x;\n")
     assert is_stale(folder)
     assert complete(folder)
-    assert files(folder) == files(DENSE)
+    assert files(folder) == files(dense)
 
 
-def test_the_check_is_a_command(tmp_path: Path) -> None:
+def test_the_check_is_a_command(tmp_path: Path, dense: Path) -> None:
     folder = tmp_path / "m"
-    shutil.copytree(DENSE, folder)
-    command = [sys.executable, "-m", "pipeline.model_folder", "--check", str(DENSE), str(folder)]
+    shutil.copytree(dense, folder)
+    command = [sys.executable, "-m", "pipeline.model_folder", "--check", str(dense), str(folder)]
     assert subprocess.run(command, check=False).returncode == 0
     restated(folder, layers=[])
     result = subprocess.run(command, check=False, capture_output=True, text=True)
