@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from hil.vectors import load_vectors
 ARCHS = ("cnn", "lstm", "dense")
 #: One worker runs them all: the training they share takes half a minute.
 pytestmark = pytest.mark.xdist_group("train")
+TRAINABLE = find_spec("tensorflow") is not None and find_spec("tf_keras") is not None
 
 
 def options(data: Path, out: Path) -> list[str]:
@@ -39,6 +41,8 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Return the recordings, and two folders trained of them by two processes at once."""
+    if not TRAINABLE:
+        pytest.skip("tensorflow is not installed: pip install 'tinyhil[train]'")
     root = tmp_path_factory.mktemp("train")
     data = csv_folder(root / "recordings")
     outs = [root / "one", root / "two"]
