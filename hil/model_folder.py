@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hil.errors import InputError
+from hil.errors import InputError, clean
+from hil.files import read_file
 from hil.strict_json import from_json, read_json, write_json
 
 FORMAT: Final = "tinyhil-model"
 VERSION: Final = 1
+
+#: No file of a model for a microcontroller comes near this.
+MAX_FILE_BYTES: Final = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,8 @@ class ModelFolder:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the SHA-256 of a file, hexadecimal. Raises InputError when it cannot be read."""
+    return hashlib.sha256(read_file(path, MAX_FILE_BYTES)).hexdigest()
 
 
 def load_model_folder(path: Path) -> ModelFolder:
@@ -132,15 +136,20 @@ def load_model_folder(path: Path) -> ModelFolder:
     named = [*manifest.stages.values(), *manifest.variants.values()]
     for file in named + ([manifest.float_file] if manifest.float_file else []):
         if file not in manifest.files:
-            raise InputError(f"{name}: names {file!r} but gives no hash for it")
+            raise InputError(f"{name}: names {clean(repr(file), 60)} but gives no hash for it")
     return ModelFolder(path, manifest)
 
 
 def _check_file(folder: Path, file: str, digest: str) -> None:
-    target = (folder / file).resolve()
+    try:
+        target = (folder / file).resolve()
+        is_file = target.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        raise InputError(f"{folder}: {clean(repr(file), 60)} is no file name") from None
     if not target.is_relative_to(folder.resolve()):
-        raise InputError(f"{folder}: file name {file!r} leaves the folder")
-    if not target.is_file():
+        raise InputError(f"{folder}: file name {clean(repr(file), 60)} leaves the folder")
+    file = clean(file)
+    if not is_file:
         raise InputError(f"{folder}: {file} is missing; restore it or train again")
     if sha256_file(target) != digest:
         raise InputError(f"{folder}: {file} has changed since the manifest was written")

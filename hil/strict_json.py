@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hil.errors import InputError, clean
+from hil.files import read_file, write_file
 
 T = TypeVar("T")
 
@@ -21,12 +22,9 @@ MAX_FILE_BYTES = 64 * 2**20
 
 def read_json(path: Path) -> Any:
     """Return the parsed content of `path`. Raises InputError naming the file and the reason."""
+    data = read_file(path, MAX_FILE_BYTES)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {clean(str(error))}") from None
 
@@ -108,8 +106,7 @@ def to_json(value: Any) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` (dataclasses allowed) to `path`, whole or not at all."""
-    text = json.dumps(to_json(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    """Write `value` (dataclasses allowed) to `path`, whole or not at all. Raises InputError."""
+    write_file(
+        path, json.dumps(to_json(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )

@@ -23,6 +23,7 @@ from hil.backend.base import Transport
 from hil.backend.hardware import SerialTransport
 from hil.board import Board, load_board
 from hil.errors import DeviceError, InputError, LinkError, TinyhilError, clean
+from hil.files import read_file
 from hil.firmware import UPLOADER_SAYS
 
 PAGE: Final = 4096
@@ -120,11 +121,8 @@ def write_image(loader: Bootloader, image: bytes, tell: Callable[[int], object])
 
 def read_image(path: Path, board: Board) -> bytes:
     """Return an image's bytes, checked: the bootloader would not start an empty or a wrong one."""
-    try:
-        image = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
     facts = board.facts
+    image = read_file(path, facts.flash_size)
     if not 8 <= len(image) <= facts.flash_size:
         raise InputError(f"{path}: {len(image)} bytes; {board.name} takes 8 to {facts.flash_size}")
     stack, entry = (int.from_bytes(image[i : i + 4], "little") for i in (0, 4))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError, clean
+from hil.files import read_file
 from hil.strict_json import from_json, read_json, write_json
 
 FORMAT: Final = "tinyhil-vectors"
@@ -115,10 +116,7 @@ def load_vectors(path: Path) -> Vectors:
 
 
 def _read_arrays(path: Path, manifest: VectorManifest) -> dict[str, NDArray[Any]]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    data = read_file(path, MAX_ARRAY_BYTES)
     if hashlib.sha256(data).hexdigest() != manifest.npz_sha256:
         raise InputError(
             f"{path}: its SHA-256 is not the one in {path.stem}.json: "

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError, clean
+from hil.files import read_file
 from pipeline.flatbuffer import FlatbufferError, Table, root
 from pipeline.ir import ABSENT, Graph, Op, Quantization, Tensor
 from pipeline.operator_names import CUSTOM, operator_name
@@ -42,12 +43,7 @@ DTYPES: Final = {
 
 def read_tflite(path: Path) -> Graph:
     """Return the graph of a .tflite file. Raises InputError naming the file and the reason."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES // 2**20} MiB")
-        return parse_tflite(path.read_bytes(), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    return parse_tflite(read_file(path, MAX_FILE_BYTES), str(path))
 
 
 def parse_tflite(data: bytes, name: str) -> Graph:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from hil.diagnose import diagnose
-from hil.errors import InputError
+from hil.files import write_file
 from hil.record import Run, load_run
 from hil.report import render
 
@@ -31,10 +31,4 @@ def execute(args: argparse.Namespace) -> int:
 
 def write_report(path: Path, runs: list[Run]) -> None:
     """Diagnose and render `runs` into `path`, whole or not at all. Raises InputError."""
-    page = render(runs, [diagnose(run) for run in runs])
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    write_file(path, render(runs, [diagnose(run) for run in runs]))

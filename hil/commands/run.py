@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
+from hil.commands.report import write_report
 from hil.diagnose import diagnose, failed
 from hil.errors import DeviceError, InputError
 from hil.record import DEFAULT_MAX_DROP, Run, save_run
-from hil.report import render
 from hil.run import Options, run
 from hil.screen import as_data, screen
 
@@ -88,13 +88,10 @@ def writable(path: Path) -> None:
 
 def write(measured: Run, record: Path | None, report: Path | None) -> None:
     """Write the record and the report where they are wanted."""
-    try:
-        if record is not None:
-            save_run(record, measured)
-        if report is not None:
-            report.write_text(render([measured], [diagnose(measured)]), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{error.filename or record}: {error.strerror or error}") from None
+    if record is not None:
+        save_run(record, measured)
+    if report is not None:
+        write_report(report, [measured])
 
 
 def _name(path: Path | None) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hil.emulator.chip import Memory
 from hil.errors import InputError
+from hil.files import read_file
 
 #: A megabyte of flash with its debug information is under 10 MB.
 MAX_FILE_BYTES = 64 * 2**20
@@ -43,12 +44,7 @@ class Image:
 
 def load_image(path: Path, memories: Sequence[Memory], vector_table: int) -> Image:
     """Read and check `path`. Raises InputError that says what is wrong with it."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
+    data = read_file(path, MAX_FILE_BYTES)
     try:
         segments, entry = _parse(data)
         _check_placement(segments, memories)

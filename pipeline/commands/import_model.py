@@ -17,12 +17,13 @@ import numpy as np
 
 from hil import __version__
 from hil.errors import InputError, clean
+from hil.files import read_file
 from hil.model_folder import CompressionRow, PreprocessingConstants, load_model_folder
 from hil.strict_json import from_json, read_json, to_json
 from hil.vectors import Vectors, load_vectors
 from pipeline.ir import Graph, identifier
 from pipeline.model_folder import Draft, check_target, write_folder
-from pipeline.tflite import parse_tflite
+from pipeline.tflite import MAX_FILE_BYTES, parse_tflite
 from pipeline.verify import verify
 
 #: What is not there → what a run cannot say without it.
@@ -82,10 +83,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> Inputs:
-    int8 = _bytes(args.int8)
+    int8 = read_file(args.int8, MAX_FILE_BYTES)
     graph = parse_tflite(int8, str(args.int8))
     verify(graph, str(args.int8))
-    reference = _bytes(args.reference) if args.reference else None
+    reference = read_file(args.reference, MAX_FILE_BYTES) if args.reference else None
     if reference is not None:
         _check_reference(graph, parse_tflite(reference, str(args.reference)), args.reference)
     vectors = load_vectors(args.vectors) if args.vectors else None
@@ -93,13 +94,6 @@ def _read(args: argparse.Namespace) -> Inputs:
         _check_vectors(graph, vectors, args.vectors)
     constants = _preprocessing(args.preprocessing, graph) if args.preprocessing else None
     return Inputs(int8, graph, reference, vectors, constants)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{clean(str(path))}: {error.strerror or error}") from None
 
 
 def _check_reference(graph: Graph, reference: Graph, path: Path) -> None:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hil.errors import InputError, clean
+from hil.files import read_file
 from hil.strict_json import from_json, read_json
 from pipeline.data.recordings import (
     CHANNELS,
@@ -76,10 +77,10 @@ def load_csv(folder: str) -> RecordingSet:
     if not root.is_dir():
         raise InputError(f"--data {clean(folder)}: neither `watch` nor a folder of recordings")
     description = _description(root / "dataset.json")
-    digest = hashlib.sha256(_read(root / "dataset.json"))
+    digest = hashlib.sha256(read_file(root / "dataset.json", MAX_FILE_BYTES))
     recordings: list[Recording] = []
     for path in tqdm(_files(root), desc="recordings", unit="file", disable=None):
-        data = _read(path)
+        data = read_file(path, MAX_FILE_BYTES)
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + data)
         samples = _parse(path, data) * description.factors()
         _check_samples(path, samples, description.rate_hz)
@@ -122,15 +123,6 @@ def _files(root: Path) -> list[Path]:
         if not all(NAME.fullmatch(part) for part in path.parts[-3:-1]):
             raise _refusal(path, "labels and subjects are at most 40 letters, digits, - _ .")
     return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise _refusal(path, f"larger than {MAX_FILE_BYTES} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise _refusal(path, f"{error.strerror or error}") from None
 
 
 def _parse(path: Path, data: bytes) -> NDArray[np.float64]:
