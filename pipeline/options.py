@@ -47,8 +47,21 @@ class Conv2DOptions:
 
 
 @dataclass(frozen=True)
+class DepthwiseConv2DOptions:
+    """Of DEPTHWISE_CONV_2D."""
+
+    padding: int = slot(0, "i8")
+    stride_w: int = slot(1, "i32")
+    stride_h: int = slot(2, "i32")
+    multiplier: int = slot(3, "i32")
+    activation: int = slot(4, "i8")
+    dilation_w: int = slot(5, "i32", 1)
+    dilation_h: int = slot(6, "i32", 1)
+
+
+@dataclass(frozen=True)
 class Pool2DOptions:
-    """Of MAX_POOL_2D."""
+    """Of MAX_POOL_2D and AVERAGE_POOL_2D."""
 
     padding: int = slot(0, "i8")
     stride_w: int = slot(1, "i32")
@@ -76,7 +89,7 @@ class SoftmaxOptions:
 
 @dataclass(frozen=True)
 class ReducerOptions:
-    """Of MEAN."""
+    """Of MEAN and REDUCE_MAX."""
 
     keep_dims: bool = slot(0, "bool", False)
 
@@ -104,13 +117,90 @@ class SequenceLstmOptions:
     diagonal_recurrent: bool = slot(5, "bool", False)
 
 
+@dataclass(frozen=True)
+class AddOptions:
+    """Of ADD."""
+
+    activation: int = slot(0, "i8")
+
+
+@dataclass(frozen=True)
+class SubOptions:
+    """Of SUB."""
+
+    activation: int = slot(0, "i8")
+
+
+@dataclass(frozen=True)
+class MulOptions:
+    """Of MUL."""
+
+    activation: int = slot(0, "i8")
+
+
+@dataclass(frozen=True)
+class LeakyReluOptions:
+    """Of LEAKY_RELU."""
+
+    alpha: float = slot(0, "f32", 0.0)
+
+
+@dataclass(frozen=True)
+class ConcatenationOptions:
+    """Of CONCATENATION."""
+
+    axis: int = slot(0, "i32")
+    activation: int = slot(1, "i8")
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """Of PACK."""
+
+    count: int = slot(0, "i32")
+    axis: int = slot(1, "i32")
+
+
+@dataclass(frozen=True)
+class UnpackOptions:
+    """Of UNPACK."""
+
+    count: int = slot(0, "i32")
+    axis: int = slot(1, "i32")
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Of SPLIT."""
+
+    count: int = slot(0, "i32")
+
+
+@dataclass(frozen=True)
+class SvdfOptions:
+    """Of SVDF."""
+
+    rank: int = slot(0, "i32")
+    activation: int = slot(1, "i8")
+
+
 #: Member of the schema's BuiltinOptions union → table.
 TABLES: dict[int, type] = {
     1: Conv2DOptions,
+    2: DepthwiseConv2DOptions,
     5: Pool2DOptions,
+    6: SvdfOptions,
     8: FullyConnectedOptions,
     9: SoftmaxOptions,
+    10: ConcatenationOptions,
+    11: AddOptions,
+    21: MulOptions,
     27: ReducerOptions,
+    28: SubOptions,
     32: StridedSliceOptions,
+    35: SplitOptions,
+    59: PackOptions,
+    64: UnpackOptions,
     71: SequenceLstmOptions,
+    75: LeakyReluOptions,
 }

@@ -123,14 +123,19 @@ def softmax_scaling(beta: float, input_scale: np.float32) -> tuple[int, int, int
     return multiplier, shift, -math.floor(31 * 2.0**26 / 2.0**shift) if shift >= 0 else 0
 
 
-def exp_on_negative(x: I64) -> I64:
-    """Return exp(x) in Q0.31 for x ≤ 0 in Q5.26: a Taylor series on (−1/4, 0], then powers."""
-    quarter = 1 << 24
+def exp_on_negative(x: I64, integer_bits: int = DIFF_INTEGER_BITS) -> I64:
+    """Return exp(x) in Q0.31 for x ≤ 0: a Taylor series on (−1/4, 0], then powers.
+
+    x has `integer_bits` (4 or 5) before its point, 31 less that behind it.
+    """
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
     fraction: I64 = (x & (quarter - 1)) - quarter
-    result = _exp_last_quarter(fraction << DIFF_INTEGER_BITS)
+    result = _exp_last_quarter(fraction << integer_bits)
     whole = fraction - x
-    for e, power in zip(range(-2, 5), EXP_POWERS, strict=True):
-        result = np.where(whole & (1 << (26 + e)), high_mul(result, power), result)
+    for e, power in zip(range(-2, integer_bits), EXP_POWERS, strict=False):
+        bit = 1 << (fraction_bits + e)
+        result = np.where(whole & bit, high_mul(result, power), result)
     return np.where(x == 0, INT32_MAX, result)
 
 
@@ -148,12 +153,26 @@ def _exp_last_quarter(a: I64) -> I64:
 def reciprocal(x: I64) -> tuple[I64, I64]:
     """Return (r, bits) with 1/x ≈ r · 2^(−31 − bits), x > 0 in Q12.19: three Newton steps."""
     headroom = 31 - np.floor(np.log2(x.astype(np.float64))).astype(np.int64)
-    half_denominator = (x << headroom) >> 1
+    return _saturating_shift(_newton((x << headroom) >> 1), 1), SUM_INTEGER_BITS - headroom
+
+
+def _newton(half_denominator: I64) -> I64:
+    """Return 1 / half_denominator in Q2.29 for half_denominator in [1/2, 1), Q0.31."""
     estimate = NEWTON_48_17 + high_mul(half_denominator, NEWTON_32_17)
     for _ in range(3):
         rest = (1 << 29) - high_mul(half_denominator, estimate)
         estimate = estimate + _saturating_shift(high_mul(estimate, rest), 2)
-    return _saturating_shift(estimate, 1), SUM_INTEGER_BITS - headroom
+    return estimate
+
+
+def one_over_one_plus(x: I64) -> I64:
+    """Return 1 / (1 + x) in Q0.31 for x in [0, 1], Q0.31."""
+    return _saturating_shift(_newton((x + INT32_MAX + 1) >> 1), 1)
+
+
+def one_minus_over_one_plus(x: I64) -> I64:
+    """Return (1 − x) / (1 + x) in Q0.31 for x in [0, 1], Q0.31."""
+    return _saturating_shift(_newton((x + INT32_MAX + 1) >> 1) - (1 << 29), 2)
 
 
 def _saturating_shift(x: I64, bits: int) -> I64:

@@ -9,7 +9,17 @@ import numpy as np
 
 from hil import __version__
 from hil.errors import InputError
-from pipeline.emit_c import lstm, matrix, pool, reduce, shape, softmax
+from pipeline.emit_c import (
+    depthwise,
+    elementwise,
+    lstm,
+    matrix,
+    pool,
+    reduce,
+    shape,
+    softmax,
+    unary,
+)
 from pipeline.emit_c.layer import Context, Emitter, LayerCode
 from pipeline.emit_c.text import array, check_name, float_literal, shape_text, wrap
 from pipeline.ir import Graph, Op, Tensor, identifier
@@ -17,7 +27,7 @@ from pipeline.ops import OPERATORS
 from pipeline.plan import Plan, make_plan
 from pipeline.preprocess import Preprocessing
 
-FAMILIES = (matrix, pool, reduce, softmax, shape, lstm)
+FAMILIES = (matrix, depthwise, pool, elementwise, reduce, softmax, unary, shape, lstm)
 EMITTERS: dict[str, Emitter] = {name: e for f in FAMILIES for name, e in f.EMITTERS.items()}
 
 MAX_INPUTS = 4  # NN_MAX_INPUTS of firmware/lib/nn/nn_model.h

@@ -1,4 +1,4 @@
-"""MAX_POOL_2D in C."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D in C."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pipeline.ir import Op
 from pipeline.ops.pool import pool_windows
 from pipeline.quant import activation_range
 
+KERNELS = {"MAX_POOL_2D": "nn_max_pool_2d", "AVERAGE_POOL_2D": "nn_average_pool_2d"}
 
-def _max_pool(context: Context, op: Op) -> LayerCode:
+
+def _pool(context: Context, op: Op) -> LayerCode:
     graph, symbol, o = context.graph, context.symbol(op), op.options
     target = graph.output_of(op)
     rows, columns = pool_windows(graph, op)
@@ -29,8 +31,8 @@ def _max_pool(context: Context, op: Op) -> LayerCode:
             ),
         ],
     )
-    call = f"nn_max_pool_2d(&{symbol}, {context.source(op)}, {context.target(op)});"
+    call = f"{KERNELS[op.name]}(&{symbol}, {context.source(op)}, {context.target(op)});"
     return LayerCode(layer, call, 0)
 
 
-EMITTERS = {"MAX_POOL_2D": Emitter("nn_pool.h", _max_pool)}
+EMITTERS = {name: Emitter("nn_pool.h", _pool) for name in KERNELS}

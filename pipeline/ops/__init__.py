@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.ops import lstm, matrix, pool, reduce, shape, softmax
+from pipeline.ops import depthwise, elementwise, lstm, matrix, pool, reduce, shape, softmax, unary
 from pipeline.ops.base import Operator, RefusedError
 
 __all__ = ["OPERATORS", "SHAPE_ONLY", "Operator", "RefusedError"]
 
-FAMILIES: Final = (matrix, pool, reduce, softmax, shape, lstm)
+FAMILIES: Final = (matrix, depthwise, pool, elementwise, reduce, softmax, unary, shape, lstm)
 
 #: TFLite's name → operator.
 OPERATORS: Final[dict[str, Operator]] = {o.name: o for f in FAMILIES for o in f.OPERATORS}

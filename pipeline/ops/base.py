@@ -197,12 +197,14 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: int) -> 
 
 
 def patches(x: NDArray[Any], rows: Window, columns: Window, outside: int) -> NDArray[Any]:
-    """Return [N, B, out_h, out_w, kernel_h, kernel_w, C] of x [N, B, H, W, C]; `outside` pads."""
-    y, x_places = rows.places(), columns.places()
-    before = (rows.pad, columns.pad)
-    after = (max(0, int(y.max()) - rows.size + 1), max(0, int(x_places.max()) - columns.size + 1))
-    pads = ((0, 0), (0, 0), (before[0], after[0]), (before[1], after[1]), (0, 0))
-    padded = np.pad(x, pads, constant_values=outside)
-    return padded[
-        :, :, (y + rows.pad)[:, None, :, None], (x_places + columns.pad)[None, :, None, :], :
-    ]
+    """Return [N, B, out_h, out_w, kernel_h, kernel_w, C] of x [N, B, H, W, C]; `outside` pads.
+
+    Nothing larger than the result is made, however far a kernel hangs over the edge.
+    """
+    down, across = rows.places(), columns.places()
+    y = np.clip(down, 0, rows.size - 1)[:, None, :, None]
+    taken = x[:, :, y, np.clip(across, 0, columns.size - 1)[None, :, None, :], :]
+    inside_y = ((down >= 0) & (down < rows.size))[:, None, :, None]
+    inside_x = ((across >= 0) & (across < columns.size))[None, :, None, :]
+    taken[:, :, ~(inside_y & inside_x), :] = outside
+    return taken

@@ -1,4 +1,4 @@
-"""MAX_POOL_2D."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D. Places outside the input do not take part in either."""
 
 from __future__ import annotations
 
@@ -52,4 +52,28 @@ def _max_pool(graph: Graph, op: Op, values: Values) -> NDArray[np.int8]:
     return clamped
 
 
-OPERATORS = (Operator("MAX_POOL_2D", _check, _max_pool),)
+def _counts(rows: Window, columns: Window) -> NDArray[np.int64]:
+    """Return [out_h, out_w, 1]: the places of each window that are inside."""
+    down, across = (
+        ((w.places() >= 0) & (w.places() < w.size)).sum(axis=1).astype(np.int64)
+        for w in (rows, columns)
+    )
+    counts: NDArray[np.int64] = down[:, None, None] * across[None, :, None]
+    return counts
+
+
+def _average_pool(graph: Graph, op: Op, values: Values) -> NDArray[np.int8]:
+    target, (rows, columns) = graph.output_of(op), pool_windows(graph, op)
+    sums = patches(values[op.inputs[0]].astype(np.int64), rows, columns, 0).sum(axis=(4, 5))
+    count = _counts(rows, columns)
+    # The zero point is not taken out: TFLM divides codes, halves away from code 0.
+    rounded = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
+    low, high = activation_range(op.options.activation, target.scale, target.zero_point)
+    clamped: NDArray[np.int8] = np.clip(rounded, low, high).astype(np.int8)
+    return clamped
+
+
+OPERATORS = (
+    Operator("MAX_POOL_2D", _check, _max_pool),
+    Operator("AVERAGE_POOL_2D", _check, _average_pool),
+)

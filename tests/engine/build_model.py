@@ -32,10 +32,11 @@ class Builder:
         *,
         scale: float | NDArray[np.float32] | None = None,
         zero_point: int = 0,
+        axis: int = 0,
         name: str = "",
         variable: bool = False,
     ) -> int:
-        """Add an activation; return its index. scale may be one per channel of axis 0."""
+        """Add an activation; return its index. scale may be one per channel of `axis`."""
         tensor = schema.TensorT()
         tensor.name = name or f"model/t{len(self.tensors)}/x"
         tensor.shape = list(shape)
@@ -46,6 +47,7 @@ class Builder:
             scales = np.atleast_1d(np.asarray(scale, np.float32))
             tensor.quantization.scale = scales.tolist()
             tensor.quantization.zeroPoint = [zero_point] * len(scales)
+            tensor.quantization.quantizedDimension = axis
         if not variable:
             tensor.buffer = len(self.buffers)
             self.buffers.append(schema.BufferT())
@@ -53,10 +55,17 @@ class Builder:
         return len(self.tensors) - 1
 
     def constant(
-        self, values: NDArray[Any], *, scale: float | NDArray[np.float32] | None = None
+        self,
+        values: NDArray[Any],
+        *,
+        scale: float | NDArray[np.float32] | None = None,
+        zero_point: int = 0,
+        axis: int = 0,
     ) -> int:
         """Add a constant; return its index."""
-        index = self.tensor(values.shape, values.dtype.name, scale=scale)
+        index = self.tensor(
+            values.shape, values.dtype.name, scale=scale, zero_point=zero_point, axis=axis
+        )
         self.buffers[self.tensors[index].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
         return index
 

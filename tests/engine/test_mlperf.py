@@ -1,0 +1,64 @@
+"""MLPerf Tiny's models: TFLM, the interpreter and emitted C agree on every byte of every layer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.emit_c import Source
+from pipeline.ir import Graph
+from pipeline.verify import read_verified
+from tests.engine.native import Program
+from tests.engine.on_recordings import crcs, interpreted
+from tests.engine.strategies import windows
+from tests.engine.tflm import Tflm
+
+NAMES = [
+    "ad01_int8",
+    "kws_ref_model",
+    "pretrainedResnet_quant",
+    "str_ww_ref_model",
+    "vww_96_int8",
+]
+RANDOM, STRUCTURED = 100, 8
+
+
+def mlperf(name: str) -> Path:
+    """Return a model's path; skip where there is none."""
+    folder = os.environ.get("TINYHIL_MLPERF_DIR")
+    if not folder:
+        pytest.skip("TINYHIL_MLPERF_DIR does not name a folder with MLPerf Tiny's models")
+    return Path(folder) / f"{name}.tflite"
+
+
+def inputs_of(graph: Graph) -> NDArray[np.int8]:
+    """Return random windows, the extreme ones among them, then ramps, stripes and single spots."""
+    shape = graph.tensors[graph.inputs[0]].shape
+    drawn = windows(shape, 1, RANDOM)
+    size = int(np.prod(shape))
+    flat = np.zeros((STRUCTURED, size), np.int8)
+    flat[0] = np.linspace(-128, 127, size).astype(np.int8)
+    flat[1] = flat[0][::-1]
+    for i, period in enumerate((2, 7, 64), start=2):
+        flat[i] = np.where(np.arange(size) // period % 2, 127, -128)
+    flat[5, :] = -128
+    flat[5, size // 2] = 127
+    flat[6, 0] = flat[7, -1] = 127
+    return np.concatenate([drawn, flat.reshape(STRUCTURED, *shape)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_is_the_same_everywhere(name: str, tmp_path: Path) -> None:
+    path = mlperf(name)
+    graph = read_verified(path)
+    inputs = inputs_of(graph)
+    ours = interpreted(graph, inputs)
+    tflm = Tflm(path.read_bytes())
+    assert ours == [crcs(tflm.layers(graph, window)) for window in inputs]
+    program = Program([Source(graph)], tmp_path, optimize="-O2")
+    assert program.crcs(0, inputs).tolist() == ours
