@@ -35,6 +35,10 @@ class Context:
         """Return the address of int16 values at a byte offset of the arena."""
         return f"{self.name}_arena.i16 + {offset // 2}"
 
+    def at_word(self, offset: int, kind: str = "i32") -> str:
+        """Return the address of int32 (or, with "u32", uint32) values at a byte offset."""
+        return f"{self.name}_arena.{kind} + {offset // 4}"
+
     def source(self, op: Op) -> str:
         """Return the address of an operator's first input."""
         return self.at(self.graph.need(op, 0))
@@ -50,12 +54,16 @@ class Context:
 
 @dataclass(frozen=True)
 class LayerCode:
-    """Definitions at file scope, the statements of the run function, and bytes of constants."""
+    """Definitions at file scope, the statements of the run function, and bytes of constants.
+
+    reads_to: where a kernel that reads whole words stops reading the arena, 0 where within tensors.
+    """
 
     definitions: str
     statements: str
     constant_bytes: int
     reset: str = ""
+    reads_to: int = 0
 
 
 def _no_scratch(_graph: Graph, _op: Op) -> int:

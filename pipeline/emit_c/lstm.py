@@ -29,12 +29,10 @@ def _matrices(context: Context, op: Op, layer: Lstm) -> tuple[str, list[tuple[st
     return definitions, rows
 
 
-def _lstm(context: Context, op: Op) -> LayerCode:
-    graph, symbol, layer = context.graph, context.symbol(op), lstm_of(context.graph, op)
-    definitions, matrices = _matrices(context, op, layer)
+def layer_rows(layer: Lstm) -> list[tuple[str, str]]:
+    """Return the rows of a `struct nn_lstm`, within braces: all but the matrices."""
     rows = [
         (numbers(layer.steps, layer.depth, layer.units), "steps, depth, units"),
-        *matrices,
         (numbers(*layer.forget), "forget gate * cell state: multiplier, shift"),
         (numbers(*layer.update), "input gate * cell gate: multiplier, shift"),
         (numbers(*layer.hidden), "tanh(cell state) * output gate: multiplier, shift"),
@@ -42,6 +40,23 @@ def _lstm(context: Context, op: Op) -> LayerCode:
         (numbers(layer.cell_shift), "cell state: integer bits less 3"),
         (numbers(layer.cell_clip), "cell state: largest code, 0: not limited"),
     ]
+    return [("{" + rows[0][0], rows[0][1]), *rows[1:-1], (rows[-1][0] + "}", rows[-1][1])]
+
+
+def reset_code(context: Context, op: Op) -> str:
+    """Return the statements that clear the state."""
+    hidden, cell = context.graph.need(op, HIDDEN), context.graph.need(op, CELL)
+    cell_at = context.at_int16(context.plan.tensors[cell.index])
+    return (
+        f"    memset({context.at(hidden)}, {hidden.zero_point}, {hidden.size});\n"
+        f"    memset({cell_at}, 0, {cell.size});\n"
+    )
+
+
+def _lstm(context: Context, op: Op) -> LayerCode:
+    graph, symbol, layer = context.graph, context.symbol(op), lstm_of(context.graph, op)
+    definitions, matrices = _matrices(context, op, layer)
+    rows = [*layer_rows(layer), *matrices]
     hidden, cell = graph.need(op, HIDDEN), graph.need(op, CELL)
     cell_at = context.at_int16(context.plan.tensors[cell.index])
     gates_at = context.at_int16(context.plan.scratch[op.index])
@@ -49,13 +64,12 @@ def _lstm(context: Context, op: Op) -> LayerCode:
         f"nn_lstm(&{symbol}, {context.source(op)}, {context.at(hidden)},\n"
         f"            {cell_at}, {gates_at}, {context.target(op)});"
     )
-    reset = (
-        f"    memset({context.at(hidden)}, {layer.hidden_zero_point}, {hidden.size});\n"
-        f"    memset({cell_at}, 0, {cell.size});\n"
-    )
     weights = 4 * layer.units * (layer.depth + layer.units)
     return LayerCode(
-        definitions + struct("nn_lstm", symbol, rows), call, weights + 8 * layer.units * 4, reset
+        definitions + struct("nn_lstm", symbol, rows),
+        call,
+        weights + 8 * layer.units * 4,
+        reset_code(context, op),
     )
 
 

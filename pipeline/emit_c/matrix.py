@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, channels, numbers, range_row, struct
 from pipeline.emit_c.text import array, shape_text
@@ -16,19 +17,29 @@ from pipeline.quant import activation_range
 CHANNEL_BYTES = 12
 
 
+def folded_bias(graph: Graph, op: Op) -> NDArray[np.int64]:
+    """Return the bias per row less what the input's zero point adds to a sum over all weights."""
+    weights = graph.need(op, 1).data
+    assert weights is not None
+    row_sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
+    folded: NDArray[np.int64] = (
+        biases(graph, op, BIAS, len(weights)) - graph.need(op, 0).zero_point * row_sums
+    )
+    return folded
+
+
 def _constants(context: Context, op: Op, axes: str) -> tuple[str, int]:
     """Return the weights and channels of a layer, and their bytes."""
     graph = context.graph
     tensor = graph.need(op, 1)
     assert tensor.data is not None
     weights = tensor.data
-    # x − zp over a whole row is what the kernel leaves out of its sums.
-    row_sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
-    folded = biases(graph, op, BIAS, len(weights)) - graph.need(op, 0).zero_point * row_sums
     comment = f"weights {shape_text(weights.shape)}: {axes}"
     return (
         array("int8_t", context.symbol(op, "weights"), weights, comment)
-        + channels(context.symbol(op, "channels"), folded, *row_multipliers(graph, op)),
+        + channels(
+            context.symbol(op, "channels"), folded_bias(graph, op), *row_multipliers(graph, op)
+        ),
         weights.size + CHANNEL_BYTES * len(weights),
     )
 

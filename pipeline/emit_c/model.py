@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from pipeline.emit_c import (
     softmax,
     unary,
 )
+from pipeline.emit_c.choice import Choice, choose
 from pipeline.emit_c.layer import Context, Emitter, LayerCode
 from pipeline.emit_c.text import array, check_name, float_literal, shape_text, wrap
 from pipeline.ir import Graph, Op, Tensor, identifier
@@ -61,15 +62,18 @@ def generate(source: Source, name: str) -> ModelCode:
     """Return the C of a model; the same input gives the same text. Raises InputError."""
     check_name(name)
     graph = source.graph
-    scratch = {op.index: EMITTERS[op.name].scratch(graph, op) for op in graph.ops}
+    choices = [choose(graph, op, EMITTERS[op.name]) for op in graph.ops]
+    scratch = {c.op.index: c.emitter.scratch(graph, c.op) for c in choices}
     plan = make_plan(graph, {i: size for i, size in scratch.items() if size})
     context = Context(graph, name, plan)
-    layers = [EMITTERS[op.name].code(context, op) for op in graph.ops]
-    headers = {h for op in graph.ops if (h := EMITTERS[op.name].header) is not None}
+    layers = [c.emitter.code(context, c.op) for c in choices]
+    plan = replace(plan, size=max(plan.size, *(-(-layer.reads_to // 4) * 4 for layer in layers)))
+    context = replace(context, plan=plan)
+    headers = {h for c in choices if (h := c.emitter.header) is not None}
     return ModelCode(
         name=name,
         interface=_interface(source, context),
-        implementation="\n".join(_implementation(source, context, layers)),
+        implementation="\n".join(_implementation(source, context, choices, layers)),
         headers=tuple(sorted(headers)),
         plan=plan,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
@@ -147,16 +151,19 @@ void {name}_preprocess(const int16_t *raw, int8_t *input);
 """
 
 
-def _implementation(source: Source, context: Context, layers: list[LayerCode]) -> Iterator[str]:
+def _implementation(
+    source: Source, context: Context, choices: list[Choice], layers: list[LayerCode]
+) -> Iterator[str]:
     name, size = context.name, max(context.plan.size, 4)
     yield (
         "/* Activations and scratch; layers that do not run at the same time share bytes. */\n"
         "static union {\n"
         f"    int8_t i8[{size}];\n    int16_t i16[{size // 2}];\n    int32_t i32[{size // 4}];\n"
+        f"    uint32_t u32[{size // 4}];\n"
         f"}} {name}_arena;\n"
     )
-    for op, layer in zip(source.graph.ops, layers, strict=True):
-        yield _layer(context, op, layer)
+    for choice, layer in zip(choices, layers, strict=True):
+        yield _layer(context, choice, layer)
     yield _table(context)
     yield _functions(context, layers)
     if source.preprocessing is not None:
@@ -170,16 +177,17 @@ def _quantization(tensor: Tensor) -> str:
     )
 
 
-def _layer(context: Context, op: Op, layer: LayerCode) -> str:
-    graph = context.graph
+def _layer(context: Context, choice: Choice, layer: LayerCode) -> str:
+    graph, op = context.graph, choice.op
     title = f"Layer {op.index}: {op.name} {identifier(graph.layer_name(op))}"
     macs = OPERATORS[op.name].macs(graph, op)
     cost = f"{macs} multiply-accumulates, {layer.constant_bytes} bytes of constants"
+    kernel = f"\n * kernel {choice.why}" if choice.why else ""
     return f"""\
 /* {title}
  * in   {_quantization(graph.need(op, 0))}
  * out  {_quantization(graph.output_of(op))}
- * cost {cost} */
+ * cost {cost}{kernel} */
 {layer.definitions}
 static int {context.symbol(op, "run")}(void) {{
     {layer.statements}

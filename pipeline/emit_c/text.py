@@ -66,6 +66,12 @@ def array(kind: str, name: str, values: NDArray[Any], comment: str) -> str:
     return f"/* {comment} */\nstatic const {kind} {name}[{values.size}] = {{\n{body}\n}};\n"
 
 
+def word_array(name: str, words: NDArray[np.uint32], comment: str) -> str:
+    """Return a constant array of uint32 in hexadecimal."""
+    body = wrap(f"0x{word:08x}" for word in words.tolist())
+    return f"/* {comment} */\nstatic const uint32_t {name}[{words.size}] = {{\n{body}\n}};\n"
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """Return a shape for a comment: "[1, 50, 6]"."""
     return f"[{', '.join(map(str, shape))}]"

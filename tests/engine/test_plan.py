@@ -91,6 +91,6 @@ def test_budget_says_which_part_and_by_how_much() -> None:
     said = str(refused.value)
     assert f"arena needs {plan.size} bytes" in said
     assert "5 too many" in said
-    assert "tensor 14" in said
+    assert "tensor 16" in said
     with pytest.raises(InputError, match=f"weights needs {code.constant_bytes} bytes of 100"):
         check_budget(plan, code.constant_bytes, with_memory(2**20, 100))

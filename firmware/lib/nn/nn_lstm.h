@@ -17,9 +17,9 @@ struct nn_lstm_matrix {
     int32_t multiplier, shift;
 };
 
-struct nn_lstm {
+/* What a layer computes with, besides its matrices. */
+struct nn_lstm_cell {
     int32_t steps, depth, units;
-    struct nn_lstm_matrix input[NN_LSTM_GATES], recurrent[NN_LSTM_GATES];
     int32_t forget_multiplier, forget_shift; /* forget gate · cell state → cell state */
     int32_t update_multiplier, update_shift; /* input gate · cell gate → cell state */
     int32_t hidden_multiplier, hidden_shift; /* tanh(cell state) · output gate → hidden state */
@@ -28,29 +28,35 @@ struct nn_lstm {
     int32_t cell_clip;  /* codes; 0: none */
 };
 
-/* Sigmoid at i / 24 in Q0.16; pipeline/quant.py has the formula. */
+struct nn_lstm {
+    struct nn_lstm_cell cell;
+    struct nn_lstm_matrix input[NN_LSTM_GATES], recurrent[NN_LSTM_GATES];
+};
+
+/* Sigmoid at i / 24, less one half, in Q0.16; pipeline/quant.py has the formula. The last place is
+ * there twice, so that every place has a neighbour. */
 static inline const uint16_t *nn_sigmoid_table(void) {
-    static const uint16_t table[256] = {
-        32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
-        41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
-        48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
-        54755, 55125, 55485, 55834, 56174, 56503, 56823, 57133, 57433, 57724, 58007, 58280, 58544,
-        58800, 59048, 59288, 59519, 59743, 59959, 60168, 60370, 60565, 60753, 60935, 61110, 61279,
-        61441, 61599, 61750, 61896, 62036, 62172, 62302, 62428, 62549, 62666, 62778, 62886, 62990,
-        63090, 63186, 63279, 63368, 63454, 63536, 63615, 63691, 63765, 63835, 63903, 63968, 64030,
-        64090, 64148, 64204, 64257, 64308, 64357, 64405, 64450, 64494, 64536, 64576, 64614, 64652,
-        64687, 64721, 64754, 64786, 64816, 64845, 64873, 64900, 64926, 64950, 64974, 64997, 65019,
-        65039, 65060, 65079, 65097, 65115, 65132, 65149, 65164, 65179, 65194, 65208, 65221, 65234,
-        65246, 65258, 65269, 65280, 65291, 65301, 65310, 65319, 65328, 65337, 65345, 65352, 65360,
-        65367, 65374, 65381, 65387, 65393, 65399, 65404, 65410, 65415, 65420, 65425, 65429, 65433,
-        65438, 65442, 65445, 65449, 65453, 65456, 65459, 65462, 65465, 65468, 65471, 65474, 65476,
-        65479, 65481, 65483, 65485, 65488, 65489, 65491, 65493, 65495, 65497, 65498, 65500, 65501,
-        65503, 65504, 65505, 65507, 65508, 65509, 65510, 65511, 65512, 65513, 65514, 65515, 65516,
-        65517, 65517, 65518, 65519, 65520, 65520, 65521, 65522, 65522, 65523, 65523, 65524, 65524,
-        65525, 65525, 65526, 65526, 65526, 65527, 65527, 65528, 65528, 65528, 65529, 65529, 65529,
-        65529, 65530, 65530, 65530, 65530, 65531, 65531, 65531, 65531, 65531, 65532, 65532, 65532,
-        65532, 65532, 65532, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65534, 65534,
-        65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65535,
+    static const uint16_t table[257] = {
+        0,     683,   1365,  2045,  2725,  3401,  4075,  4745,  5412,  6073,  6730,  7381,  8026,
+        8664,  9296,  9920,  10536, 11144, 11743, 12334, 12915, 13487, 14049, 14601, 15143, 15675,
+        16196, 16707, 17207, 17696, 18174, 18641, 19097, 19543, 19977, 20401, 20813, 21215, 21606,
+        21987, 22357, 22717, 23066, 23406, 23735, 24055, 24365, 24665, 24956, 25239, 25512, 25776,
+        26032, 26280, 26520, 26751, 26975, 27191, 27400, 27602, 27797, 27985, 28167, 28342, 28511,
+        28673, 28831, 28982, 29128, 29268, 29404, 29534, 29660, 29781, 29898, 30010, 30118, 30222,
+        30322, 30418, 30511, 30600, 30686, 30768, 30847, 30923, 30997, 31067, 31135, 31200, 31262,
+        31322, 31380, 31436, 31489, 31540, 31589, 31637, 31682, 31726, 31768, 31808, 31846, 31884,
+        31919, 31953, 31986, 32018, 32048, 32077, 32105, 32132, 32158, 32182, 32206, 32229, 32251,
+        32271, 32292, 32311, 32329, 32347, 32364, 32381, 32396, 32411, 32426, 32440, 32453, 32466,
+        32478, 32490, 32501, 32512, 32523, 32533, 32542, 32551, 32560, 32569, 32577, 32584, 32592,
+        32599, 32606, 32613, 32619, 32625, 32631, 32636, 32642, 32647, 32652, 32657, 32661, 32665,
+        32670, 32674, 32677, 32681, 32685, 32688, 32691, 32694, 32697, 32700, 32703, 32706, 32708,
+        32711, 32713, 32715, 32717, 32720, 32721, 32723, 32725, 32727, 32729, 32730, 32732, 32733,
+        32735, 32736, 32737, 32739, 32740, 32741, 32742, 32743, 32744, 32745, 32746, 32747, 32748,
+        32749, 32749, 32750, 32751, 32752, 32752, 32753, 32754, 32754, 32755, 32755, 32756, 32756,
+        32757, 32757, 32758, 32758, 32758, 32759, 32759, 32760, 32760, 32760, 32761, 32761, 32761,
+        32761, 32762, 32762, 32762, 32762, 32763, 32763, 32763, 32763, 32763, 32764, 32764, 32764,
+        32764, 32764, 32764, 32765, 32765, 32765, 32765, 32765, 32765, 32765, 32765, 32766, 32766,
+        32766, 32766, 32766, 32766, 32766, 32766, 32766, 32766, 32767, 32767,
     };
     return table;
 }
@@ -67,7 +73,7 @@ static inline int32_t nn_sigmoid(int32_t x) {
     const uint32_t place = size >> 9;
     uint32_t result = 0x7FFFu << 10;
     if (place < 255) {
-        const uint32_t below = table[place], above = table[place + 1];
+        const uint32_t below = 32768u + table[place], above = 32768u + table[place + 1];
         result = (below << 9) + (size & 0x1FFu) * (above - below);
     }
     result = scaled >= 0 ? result + (1u << 9) : (1u << 25) - result + (1u << 9) - 1;
@@ -81,12 +87,11 @@ static inline int32_t nn_tanh(int32_t x, int32_t left_shift) {
         left_shift >= 0 ? x * (3 << left_shift) : (x * 3 + (1 << (-left_shift - 1))) >> -left_shift;
     const uint32_t size = (uint32_t)(scaled < 0 ? -scaled : scaled);
     const uint32_t place = size >> 8;
-    int32_t result = 0xFFFF << 8;
+    int32_t result = 0x7FFF << 8;
     if (place < 255) {
         const int32_t below = table[place], above = table[place + 1];
         result = (below << 8) + (int32_t)(size & 0xFFu) * (above - below);
     }
-    result -= 1 << 23;
     return (scaled >= 0 ? result + (1 << 7) : -result + (1 << 7) - 1) >> 8;
 }
 
@@ -96,8 +101,8 @@ NN_INLINE void nn_lstm_gate(const struct nn_lstm *layer, int32_t which, const in
                             const int8_t *hidden, int16_t *gates) {
     const struct nn_lstm_matrix *input = &layer->input[which];
     const struct nn_lstm_matrix *recurrent = &layer->recurrent[which];
-    int16_t *const gate = gates + which * layer->units;
-    const size_t depth = (size_t)layer->depth, units = (size_t)layer->units;
+    int16_t *const gate = gates + which * layer->cell.units;
+    const size_t depth = (size_t)layer->cell.depth, units = (size_t)layer->cell.units;
     const int8_t *w = input->weights, *r = recurrent->weights;
     size_t u, i;
     for (u = 0; u < units; u += 4) {
@@ -125,7 +130,7 @@ NN_INLINE void nn_lstm_gate(const struct nn_lstm *layer, int32_t which, const in
 }
 
 /* Cell state and hidden state of one unit after one step. gates: [4, units] */
-NN_INLINE void nn_lstm_unit(const struct nn_lstm *layer, const int16_t *gates, int32_t unit,
+NN_INLINE void nn_lstm_unit(const struct nn_lstm_cell *layer, const int16_t *gates, int32_t unit,
                             int16_t *cell, int8_t *hidden) {
     const int32_t forget = nn_sigmoid(gates[NN_LSTM_FORGET * layer->units + unit]);
     const int32_t input = nn_sigmoid(gates[NN_LSTM_INPUT * layer->units + unit]);
@@ -151,17 +156,17 @@ NN_INLINE void nn_lstm_unit(const struct nn_lstm *layer, const int16_t *gates, i
 NN_INLINE void nn_lstm(const struct nn_lstm *layer, const int8_t *input, int8_t *hidden,
                        int16_t *cell, int16_t *gates, int8_t *output) {
     int32_t t, u;
-    for (t = 0; t < layer->steps; t++) {
+    for (t = 0; t < layer->cell.steps; t++) {
         nn_lstm_gate(layer, NN_LSTM_FORGET, input, hidden, gates);
         nn_lstm_gate(layer, NN_LSTM_INPUT, input, hidden, gates);
         nn_lstm_gate(layer, NN_LSTM_CELL, input, hidden, gates);
         nn_lstm_gate(layer, NN_LSTM_OUTPUT, input, hidden, gates);
-        for (u = 0; u < layer->units; u++) {
-            nn_lstm_unit(layer, gates, u, cell, hidden);
+        for (u = 0; u < layer->cell.units; u++) {
+            nn_lstm_unit(&layer->cell, gates, u, cell, hidden);
         }
-        memcpy(output, hidden, (size_t)layer->units);
-        input += layer->depth;
-        output += layer->units;
+        memcpy(output, hidden, (size_t)layer->cell.units);
+        input += layer->cell.depth;
+        output += layer->cell.units;
     }
 }
 

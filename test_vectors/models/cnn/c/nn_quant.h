@@ -16,6 +16,13 @@
 #define NN_INLINE static inline
 #endif
 
+/* Before a loop whose body is a few instructions. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define NN_UNROLL _Pragma("GCC unroll 8")
+#else
+#define NN_UNROLL
+#endif
+
 /* Everything here shifts negative numbers right, which C leaves to the compiler. */
 typedef char nn_needs_arithmetic_shifts[((-1 >> 1) == -1) ? 1 : -1];
 

@@ -10,12 +10,6 @@
 
 #include "nn_quant.h"
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define NN_UNROLL _Pragma("GCC unroll 8")
-#else
-#define NN_UNROLL
-#endif
-
 /* sum[r] += Σ x[k] · w[r · depth + k], r = 0…3, k = 0…depth − 1 */
 NN_INLINE void nn_dot_4(const int8_t *x, const int8_t *w, size_t depth, int32_t sum[4]) {
     size_t k;

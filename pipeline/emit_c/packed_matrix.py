@@ -1,0 +1,213 @@
+"""CONV_2D and FULLY_CONNECTED in C on packed weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
+from pipeline.emit_c.matrix import folded_bias
+from pipeline.emit_c.packing import Rows, even_rows, paired, quads, shifts_fit
+from pipeline.emit_c.text import array, shape_text, word_array
+from pipeline.ir import Graph, Op
+from pipeline.ops.base import Window
+from pipeline.ops.matrix import conv_windows, row_multipliers
+from pipeline.quant import activation_range
+
+#: Bytes of a row's start, multiplier and shift.
+ROW_BYTES = 12
+
+
+def finish(graph: Graph, op: Op) -> tuple[str, tuple[int, int, int]]:
+    """Return the `enum nn_finish` of a layer, and its zero point, lowest and highest code."""
+    target = graph.output_of(op)
+    low, high = activation_range(op.options.activation, target.scale, target.zero_point)
+    if (low, high) != (-128, 127):
+        return "NN_FINISH_CLAMP", (target.zero_point, low, high)
+    kind = "NN_FINISH_FLOOR" if target.zero_point == low else "NN_FINISH_FULL"
+    return kind, (target.zero_point, low, high)
+
+
+def _why_not(graph: Graph, op: Op, rows: Rows) -> str | None:
+    if not shifts_fit(row_multipliers(graph, op)[1]):
+        return "a multiplier of 1/2 or more, or none"
+    return rows.why_not()
+
+
+def _constants(context: Context, op: Op, rows: Rows, block: int, axes: str) -> tuple[str, int]:
+    """Return the packed weights, the starts and the scales of a layer, and their bytes."""
+    words = rows.words(block)
+    multiplier, shift = row_multipliers(context.graph, op)
+    shape = shape_text(context.graph.need(op, 1).shape)
+    comment = f"weights {shape}: {axes}; packed by {block} rows (nn_packed.h)"
+    pairs = "\n".join(
+        f"    {{{numbers(int(m), -int(s))}}}," for m, s in zip(multiplier, shift, strict=True)
+    )
+    return (
+        word_array(context.symbol(op, "weights"), words, comment)
+        + array("int32_t", context.symbol(op, "start"), rows.starts, "what sums start from")
+        + "/* per output channel: multiplier, shift to the right */\n"
+        f"static const struct nn_scale {context.symbol(op, 'scale')}[{len(shift)}] = {{\n"
+        f"{pairs}\n}};\n",
+        4 * len(words) + ROW_BYTES * len(shift),
+    )
+
+
+def _finish_rows(graph: Graph, op: Op) -> list[tuple[str, str]]:
+    kind, target = finish(graph, op)
+    return [
+        (f"{{{numbers(*target)}}}", "output: zero point, lowest and highest code"),
+        (kind, "how results become codes"),
+    ]
+
+
+def _fully_connected_rows(graph: Graph, op: Op) -> Rows:
+    weights = graph.need(op, 1).data
+    assert weights is not None
+    return Rows(even_rows(quads(weights)), even_rows(folded_bias(graph, op)))
+
+
+def _fully_connected(context: Context, op: Op) -> LayerCode:
+    graph, symbol = context.graph, context.symbol(op)
+    rows, depth = graph.need(op, 1).shape
+    fours = -(-depth // 4)
+    layer = struct(
+        "nn_fully_connected_packed",
+        symbol,
+        [
+            (numbers(graph.output_of(op).elements // rows, depth, rows), "batch, depth, rows"),
+            (numbers(fours), "inputs read, in fours"),
+            *_finish_rows(graph, op),
+        ],
+    )
+    constants, size = _constants(context, op, _fully_connected_rows(graph, op), 8, "row, depth")
+    call = (
+        f"nn_fully_connected_packed(&{symbol}, {context.source(op)}, {symbol}_weights,\n"
+        f"                              {symbol}_start, {symbol}_scale,\n"
+        f"                              {context.at_word(context.plan.scratch[op.index])}, "
+        f"{context.target(op)});"
+    )
+    source = graph.need(op, 0)
+    read = context.plan.tensors[source.index] + source.elements - depth + 4 * fours
+    return LayerCode(constants + layer, call, size, reads_to=read)
+
+
+def _row_sums_bytes(graph: Graph, op: Op) -> int:
+    rows = graph.need(op, 1).shape[0]
+    return 4 * (rows + rows % 2)
+
+
+def _fully_connected_twin(graph: Graph, op: Op) -> Emitter | str:
+    reason = _why_not(graph, op, _fully_connected_rows(graph, op))
+    return reason or Emitter("nn_fully_connected_packed.h", _fully_connected, _row_sums_bytes)
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """A convolution as the kernel sees it: one over time lies along the width, as does one of 1×1.
+
+    rows, columns: its windows along height and width.
+    """
+
+    batch: int
+    depth: int
+    rows: Window
+    columns: Window
+
+    @property
+    def segment(self) -> int:
+        """Return the bytes of one kernel row."""
+        return self.columns.kernel * self.depth
+
+    @property
+    def pairs(self) -> int:
+        """Return the pairs of a widened patch."""
+        return self.rows.kernel * -(-self.segment // 2)
+
+    @property
+    def overhangs(self) -> bool:
+        """Return whether any patch leaves the input."""
+        return any(
+            w.pad > 0 or (w.out - 1) * w.stride - w.pad + (w.kernel - 1) * w.dilation >= w.size
+            for w in (self.rows, self.columns)
+        )
+
+
+ONE = Window(1, 1, 1, 1, 1, 0)
+
+
+def conv_shape(graph: Graph, op: Op) -> ConvShape:
+    """Return the shape of a CONV_2D for the packed kernel."""
+    batch, _, _, depth = graph.need(op, 0).shape
+    rows, columns = conv_windows(graph, op)
+    if columns == ONE:
+        rows, columns = ONE, rows
+    plain = all((w.kernel, w.stride) == (1, 1) for w in (rows, columns))
+    if plain:
+        size = batch * rows.size * columns.size
+        return ConvShape(1, depth, ONE, Window(size, 1, 1, 1, size, 0))
+    return ConvShape(batch, depth, rows, columns)
+
+
+def _conv_rows(graph: Graph, op: Op) -> Rows:
+    weights, shape = graph.need(op, 1).data, conv_shape(graph, op)
+    assert weights is not None
+    segments = weights.reshape(len(weights), shape.rows.kernel, shape.segment)
+    return Rows(even_rows(paired(segments)), even_rows(folded_bias(graph, op)))
+
+
+def _conv(context: Context, op: Op) -> LayerCode:
+    graph, symbol, shape = context.graph, context.symbol(op), conv_shape(context.graph, op)
+    rows, columns, scratch = shape.rows, shape.columns, context.plan.scratch[op.index]
+    layer = struct(
+        "nn_conv_2d_packed",
+        symbol,
+        [
+            (
+                numbers(shape.batch, rows.size, columns.size, shape.depth),
+                "input: batch, height, width, channels",
+            ),
+            (
+                numbers(rows.out, columns.out, len(row_multipliers(graph, op)[0])),
+                "output: height, width, channels",
+            ),
+            (
+                numbers(rows.kernel, columns.kernel, rows.stride, columns.stride, rows.dilation),
+                "kernel, stride: height, width; dilation: height",
+            ),
+            (numbers(rows.pad, columns.pad), "padding above, to the left"),
+            (numbers(graph.need(op, 0).zero_point), "input: zero point"),
+            (
+                numbers(shape.pairs, int(shape.overhangs)),
+                "pairs of int16 in a patch, whether patches leave the input",
+            ),
+            *_finish_rows(graph, op),
+        ],
+    )
+    axes = "output channel, height, width, input channel"
+    constants, size = _constants(context, op, _conv_rows(graph, op), 4, axes)
+    call = (
+        f"nn_conv_2d_packed(&{symbol}, {context.source(op)}, {symbol}_weights, {symbol}_start,\n"
+        f"                      {symbol}_scale, {context.at_word(scratch, 'u32')},\n"
+        f"                      {context.name}_arena.i8 + {scratch + 8 * shape.pairs}, "
+        f"{context.target(op)});"
+    )
+    return LayerCode(constants + layer, call, size)
+
+
+def _patch_bytes(graph: Graph, op: Op) -> int:
+    """Two widened patches and, where patches leave the input, one kernel row."""
+    shape = conv_shape(graph, op)
+    return 8 * shape.pairs + (shape.segment if shape.overhangs else 0)
+
+
+def _conv_twin(graph: Graph, op: Op) -> Emitter | str:
+    shape = conv_shape(graph, op)
+    if graph.output_of(op).shape[3] % 4:
+        return "output channels are no multiple of 4"
+    if shape.columns.dilation > 1 and shape.columns.kernel > 1:
+        return "dilated along the width"
+    reason = _why_not(graph, op, _conv_rows(graph, op))
+    return reason or Emitter("nn_conv_2d_packed.h", _conv, _patch_bytes)
+
+
+TWINS = {"CONV_2D": _conv_twin, "FULLY_CONNECTED": _fully_connected_twin}

@@ -1,0 +1,112 @@
+/* The instructions of a core with the DSP extension that the packed kernels are made of, each with
+ * its plain C twin. Both sides compute the same bits, so a test on the host runs the algorithm that
+ * the device runs; NN_DSP says which side a build has.
+ *
+ * Assembly rather than intrinsics where a compiler would spill: the inner steps need every register
+ * of a Cortex-M4 (see nn_packed.h). Clang keeps a frame pointer and has one register less, and so
+ * has a build without optimization: both take the twins. */
+#ifndef NN_DSP_H
+#define NN_DSP_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "nn_quant.h"
+
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) &&                      \
+    !defined(__clang__) && defined(__OPTIMIZE__)
+#define NN_DSP 1
+#else
+#define NN_DSP 0
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define NN_SHARED static __attribute__((noinline, unused)) /* one copy for all layers */
+#else
+#define NN_SHARED static
+#endif
+
+/* Four bytes from anywhere as a word, the first lowest. */
+NN_INLINE uint32_t nn_load_4(const int8_t *x) {
+    uint32_t word;
+#if NN_DSP
+    memcpy(&word, x, 4);
+#else
+    word = (uint32_t)(uint8_t)x[0] | (uint32_t)(uint8_t)x[1] << 8 | (uint32_t)(uint8_t)x[2] << 16 |
+           (uint32_t)(uint8_t)x[3] << 24;
+#endif
+    return word;
+}
+
+NN_INLINE int32_t nn_low_half(uint32_t x) {
+    return (int32_t)((x & 0xFFFFu) ^ 0x8000u) - 0x8000;
+}
+
+/* Bytes 0 and 2 as two int16. */
+NN_INLINE uint32_t nn_even_bytes(uint32_t x) {
+#if NN_DSP
+    uint32_t y;
+    __asm__("sxtb16 %0, %1" : "=r"(y) : "r"(x));
+    return y;
+#else
+    const uint32_t bytes = x & 0x00FF00FFu, negative = (bytes >> 7) & 0x00010001u;
+    return bytes | negative * 0xFF00u;
+#endif
+}
+
+/* Bytes 1 and 3 as two int16. */
+NN_INLINE uint32_t nn_odd_bytes(uint32_t x) {
+#if NN_DSP
+    uint32_t y;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return nn_even_bytes(x >> 8);
+#endif
+}
+
+/* sum + the products of both int16 halves; wraps. */
+NN_INLINE int32_t nn_dual_mac(uint32_t a, uint32_t b, int32_t sum) {
+#if NN_DSP
+    int32_t y;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(sum));
+    return y;
+#else
+    const int32_t low = nn_low_half(a) * nn_low_half(b);
+    const int32_t high = nn_low_half(a >> 16) * nn_low_half(b >> 16);
+    return (int32_t)((uint32_t)low + (uint32_t)high + (uint32_t)sum);
+#endif
+}
+
+/* sum + a · b / 2^32, halves up. */
+NN_INLINE int32_t nn_high_mac(int32_t a, int32_t b, int32_t sum) {
+#if NN_DSP
+    int32_t y;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(sum));
+    return y;
+#else
+    return sum + (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
+NN_INLINE int32_t nn_saturate_8(int32_t x) {
+#if NN_DSP
+    int32_t y;
+    __asm__("ssat %0, #8, %1" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return nn_clamp(x, -128, 127);
+#endif
+}
+
+NN_INLINE int32_t nn_saturate_16(int32_t x) {
+#if NN_DSP
+    int32_t y;
+    __asm__("ssat %0, #16, %1" : "=r"(y) : "r"(x));
+    return y;
+#else
+    return nn_clamp(x, INT16_MIN, INT16_MAX);
+#endif
+}
+
+#endif
