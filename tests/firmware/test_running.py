@@ -22,7 +22,7 @@ from hil.wire.messages import DataForm, LinkRequest
 pytest.importorskip("unicorn")
 
 #: A fault's code, and what the firmware must report of it. Thumb-2, little endian.
-USAGE_FAULT, BUS_FAULT = 6, 5
+USAGE_FAULT, BUS_FAULT, HARD_FAULT = 6, 5, 3
 UNDEFINSTR, PRECISERR, BFARVALID, STKERR = 1 << 16, 1 << 9, 1 << 15, 1 << 12
 UDF = bytes.fromhex("00de")
 LOAD_FROM_NOWHERE = bytes.fromhex("4ff07040 0068")  # mov.w r0, #0xF0000000; ldr r0, [r0]
@@ -134,6 +134,27 @@ def test_a_fault_is_reported_after_the_reset(
     assert fault.pc == where + offset
     assert running.symbols["_stack_bottom"] < fault.sp <= running.symbols["_stack_top"]
     assert fault.psr & 0x1FF == 0, "it happened outside any handler"
+
+
+def test_a_fault_before_the_stack_is_deep_is_reported_whole(running: Running) -> None:
+    # The first instruction that uses the stack: a handler that began at the stack's top would
+    # overwrite the frame that it reads.
+    running.device.identify()
+    first = running.symbols["start"]
+    good = running.backend.request("peek", address=first, size=2)["data"]
+    running.backend.request("poke", address=first, data=UDF.hex())
+    running.backend.request("reset", kind="pin")
+    while running.backend.request("crash")["count"] < 1:
+        running.transport.read(0.01)
+    running.backend.request("poke", address=first, data=good)
+    assert running.device.identify().reset_cause == "FAULT"
+    fault = running.device.last_fault()
+    assert fault is not None
+    # Interrupts and UsageFault are still off there, which makes a HardFault of it.
+    assert (fault.exception, fault.pc) == (HARD_FAULT, first)
+    assert fault.psr & 0x010001FF == 1 << 24, "Thumb, in no handler"
+    assert fault.sp == running.symbols["_stack_top"]
+    assert fault.r[0] == fault.sp, "reset_entry has just loaded it"
 
 
 def test_the_last_fault_outlives_further_resets(running: Running) -> None:

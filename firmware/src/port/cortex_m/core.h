@@ -3,7 +3,6 @@
  * B3.4 (NVIC), B3.5 (MPU), C1.6 (DEMCR), C1.8 (DWT).
  *
  *   register      address      written with, or read for
- *   ACTLR..       -            not used
  *   SYST_CSR      0xE000E010   0: a bootloader's tick stops
  *   NVIC_ISER     0xE000E100+  the UART's interrupt on
  *   NVIC_ICER     0xE000E180+  all off, at start

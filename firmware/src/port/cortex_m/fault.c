@@ -14,14 +14,22 @@ struct frame {
 #define EXC_RETURN_BASIC (1U << 4)
 #define PSR_REALIGNED (1U << 9)
 
-/* The stack may be what failed: the handler takes it from the top, whose content is lost for good.
- */
+/* The handler goes on below the frame that it is about to read. Where the stack itself has failed
+ * (less than 256 bytes of it are left, or the pointer is not in it), it takes the stack from the
+ * top, whose content is lost for good. */
 __attribute__((naked)) void fault_entry(void) {
     __asm volatile("cpsid i\n\t"
                    "mrs r0, msp\n\t"
                    "mov r1, lr\n\t"
-                   "ldr r2, =_stack_top\n\t"
-                   "msr msp, r2\n\t"
+                   "ldr r2, =_stack_bottom + 256\n\t"
+                   "ldr r3, =_stack_top\n\t"
+                   "cmp r0, r2\n\t"
+                   "blo 1f\n\t"
+                   "cmp r0, r3\n\t"
+                   "bls 2f\n"
+                   "1:\n\t"
+                   "msr msp, r3\n"
+                   "2:\n\t"
                    "b fault_save\n\t"
                    ".ltorg");
 }

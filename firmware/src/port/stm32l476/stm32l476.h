@@ -1,25 +1,27 @@
 /* The STM32L476's registers, as far as the firmware uses them, by section of its reference manual
  * (RM0351). All 32-bit. This table is complete: an emulator of these runs the image.
  *
- *   register        address      section  written with, or read for
- *   UID[0..2]       0x1FFF7590   49.1     read: the device's number
- *   UART5 CR1       0x40005000   40.8.1   UE, RE, TE, RXNEIE; TXEIE while there is something to
- * send UART5 CR2, CR3  0x40005004   40.8.2   0: 8N1, no DMA, no flow control UART5 BRR
- * 0x4000500C   40.8.4   clock / baud UART5 ISR       0x4000501C   40.8.8   RXNE, TXE, TC, ORE, NE,
- * FE, PE UART5 ICR       0x40005020   40.8.9   clears ORE, NE, FE, PE UART5 RDR, TDR
- * 0x40005024   40.8.10 PWR CR1         0x40007000   5.4.1    VOS = range 1 (needed above 26 MHz)
- *   PWR SR2         0x40007014   5.4.6    VOSF read until 0 (bounded)
- *   RCC CR          0x40021000   6.4.1    HSION, PLLON; HSIRDY, PLLRDY read until there (bounded)
- *   RCC CFGR        0x40021008   6.4.3    SW, prescalers 1; SWS read until there (bounded)
- *   RCC PLLCFGR     0x4002100C   6.4.4    HSI16 / 1 × 10 / 2 = 80 MHz
- *   RCC CIER        0x40021018   6.4.6    0: no clock interrupts
- *   RCC AHB2ENR     0x4002104C   6.4.17   GPIOC, GPIOD
- *   RCC APB1ENR1    0x40021058   6.4.19   UART5, PWR
- *   RCC CCIPR       0x40021088   6.4.28   UART5's clock is PCLK1
- *   RCC CSR         0x40021094   6.4.30   reset flags read, RMVF written
- *   FLASH ACR       0x40022000   3.7.1    4 wait states, prefetch, caches; read back
- *   GPIOC MODER, OSPEEDR, PUPDR, AFRH  0x48000800…   8.4   PC12: UART5 TX, alternate function 8
- *   GPIOD MODER, PUPDR, AFRL           0x48000C00…   8.4   PD2: UART5 RX, the same, pull-up
+ *   register         address      section  written with, or read for
+ *   UID[0..2]        0x1FFF7590   49.1     read: the device's number
+ *   UART5 CR1        0x40005000   40.8.1   UE, RE, TE, RXNEIE; TXEIE while bytes wait
+ *   UART5 CR2, CR3   0x40005004   40.8.2   0: 8N1, no DMA, no flow control
+ *   UART5 BRR        0x4000500C   40.8.4   clock / baud
+ *   UART5 ISR        0x4000501C   40.8.8   RXNE, TXE, TC, ORE, NE, FE, PE
+ *   UART5 ICR        0x40005020   40.8.9   clears ORE, NE, FE, PE
+ *   UART5 RDR, TDR   0x40005024   40.8.10  read, written
+ *   PWR CR1          0x40007000   5.4.1    VOS = range 1 (needed above 26 MHz)
+ *   PWR SR2          0x40007014   5.4.6    VOSF read until 0 (bounded)
+ *   RCC CR           0x40021000   6.4.1    HSION, PLLON; HSIRDY, PLLRDY read until there (bounded)
+ *   RCC CFGR         0x40021008   6.4.3    SW, prescalers 1; SWS read until there (bounded)
+ *   RCC PLLCFGR      0x4002100C   6.4.4    HSI16 / 1 × 10 / 2 = 80 MHz
+ *   RCC CIER         0x40021018   6.4.6    0: no clock interrupts
+ *   RCC AHB2ENR      0x4002104C   6.4.17   GPIOC, GPIOD
+ *   RCC APB1ENR1     0x40021058   6.4.19   UART5, PWR
+ *   RCC CCIPR        0x40021088   6.4.28   UART5's clock is PCLK1
+ *   RCC CSR          0x40021094   6.4.30   reset flags read, RMVF written
+ *   FLASH ACR        0x40022000   3.7.1    4 wait states, prefetch, caches; read back
+ *   GPIOC MODER…     0x48000800…  8.4      PC12: UART5 TX, alternate function 8
+ *   GPIOD MODER…     0x48000C00…  8.4      PD2: UART5 RX, the same, pull-up
  *
  * Interrupt: UART5 is number 53 (section 13.3, table 57). */
 #ifndef STM32L476_H
