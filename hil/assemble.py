@@ -22,6 +22,7 @@ from hil.record import (
     Column,
     CompressionRow,
     Identity,
+    InputEvidence,
     LayerDevice,
     Memory,
     Run,
@@ -70,6 +71,8 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         columns=_columns(identity, reference, measured, outcome.raw),
         quantization=tuple(reference.quantization),
         device_layers=_layers(folder, measured, outcome.counter),
+        layer_evidence=tuple(measured.layer_evidence),
+        input_evidence=_input_evidence(inputs, reference, measured),
         comparisons=_comparisons(reference, measured, outcome.raw),
         compression=tuple(CompressionRow(**vars(row)) for row in folder.manifest.compression),
         memory=memory,
@@ -136,6 +139,24 @@ def _comparisons(reference: Reference, measured: Measured, raw: bool) -> tuple[B
             ),
         ]
     return (*made, *reference.comparisons)
+
+
+def _input_evidence(
+    inputs: Inputs, reference: Reference, measured: Measured
+) -> InputEvidence | None:
+    if not measured.raw_pairs:
+        return None
+    source, manifest = reference.graph.tensors[reference.graph.inputs[0]], inputs.vectors.manifest
+    return InputEvidence(
+        channels=manifest.channels,
+        units=manifest.units,
+        unit_per_count=manifest.unit_per_count,
+        mean=inputs.constants.mean,
+        std=inputs.constants.std,
+        scale=float(source.scale),
+        zero_point=int(source.zero_point),
+        pairs=measured.raw_pairs,
+    )
 
 
 def _compare_inputs(

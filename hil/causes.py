@@ -12,7 +12,7 @@ from typing import Final
 LOCATIONS: Final = {
     "link": "nothing: the line has no parts",
     "device": "the layer by its name; for memory the resource: stack, RAM or flash",
-    "preprocessing": "the channel by its name, or several joined by a comma and a space",
+    "preprocessing": "the channels by name, joined by a comma and a space; None: all of them",
     "quantization": "the layer by its name; a class for predominance",
     "pruning": "nothing; a class for predominance",
     "training": "a class for predominance",

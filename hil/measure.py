@@ -17,7 +17,8 @@ from tqdm import tqdm
 from hil.device import LayerInfo
 from hil.drift import largest_difference
 from hil.errors import LinkError
-from hil.record import Link
+from hil.evidence import input_evidence, layer_evidence
+from hil.record import LayerEvidence, Link, RawPair
 from hil.reference import Reference
 from hil.wire.messages import DataForm, InferReply, MemoryReply
 from hil.wire.schema import INPUT_LAYER
@@ -64,12 +65,16 @@ class Client(Protocol):
 
 @dataclass
 class Layer:
-    """What was found out about one layer; `differing` are windows."""
+    """What was found out about one layer; `differing` are windows.
+
+    alone: (window, what the layer gives on the definition's inputs).
+    """
 
     info: LayerInfo
     differing: list[int] = field(default_factory=list)
     max_difference: int | None = None
     alone_differs: bool | None = None
+    alone: list[tuple[int, bytes]] = field(default_factory=list)
     cycles: int | None = None
     cycles_estimate: int | None = None
 
@@ -86,6 +91,8 @@ class Measured:
         self.raw_input_difference = 0
         self.tapped: list[int] = []
         self.layers: list[Layer] = []
+        self.layer_evidence: list[LayerEvidence] = []
+        self.raw_pairs: tuple[RawPair, ...] = ()
         self.cycles: int | None = None
         self.cycles_estimate: int | None = None
         self.memory: MemoryReply | None = None
@@ -121,10 +128,14 @@ def measure(bench: Bench, into: Measured) -> None:
         into.raw_input_difference = _read_inputs(
             bench, bench.raw, DataForm.RAW, into.raw_input_crcs
         )
+        other = other_inputs(bench.reference, into.raw_input_crcs)
+        if other:
+            into.raw_pairs = input_evidence(bench.device, bench.reference, bench.raw, other)
     into.layers = _layers(bench)
     _tap(bench, into)
     for layer in into.layers:
         _examine(bench, into, layer)
+    into.layer_evidence = layer_evidence(bench.device, bench.reference, into.layers)
     _count_cycles(bench, into)
     into.memory = bench.device.memory()  # last, so that the stack's peak covers it all
     into.link = bench.device.link()
@@ -219,9 +230,14 @@ def _examine(bench: Bench, into: Measured, layer: Layer) -> None:
         got = bench.device.read_layer(number, bench.int8[i], DataForm.INT8)
         difference = largest_difference(expected, _tensor(got, expected, "a layer"))
         layer.max_difference = max(layer.max_difference or 0, difference)
+    # One after the other, nothing between: what is never written stays as it was.
+    for i in layer.differing[:READ_BACK]:
         alone = _alone(bench, number, layer, i)
-        if alone is not None:
-            layer.alone_differs = bool(layer.alone_differs) or alone != expected.tobytes()
+        if alone is None:
+            continue
+        (expected,) = bench.reference.tensors(i, [layer.info.tensor])
+        layer.alone.append((i, _tensor(alone, expected, "a layer").tobytes()))
+        layer.alone_differs = bool(layer.alone_differs) or alone != expected.tobytes()
 
 
 def _alone(bench: Bench, number: int, layer: Layer, window: int) -> bytes | None:

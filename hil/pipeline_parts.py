@@ -23,6 +23,7 @@ class Tensor(Protocol):
     shape: tuple[int, ...]
     dtype: str
     quantization: Any
+    variable: bool
 
     @property
     def elements(self) -> int:
@@ -81,6 +82,15 @@ def interpreter() -> Callable[[Graph, NDArray[np.int8]], dict[int, NDArray[Any]]
     run: Callable[[Graph, NDArray[np.int8]], dict[int, NDArray[Any]]]
     run = import_module("pipeline.interp").run_layers
     return run
+
+
+def recompute(
+    graph: Graph, tensor: int, inputs: dict[int, NDArray[Any]]
+) -> dict[str, NDArray[np.int8]]:
+    """Return a layer's output under named wrong rules: see pipeline/hypotheses.py."""
+    rules: dict[str, NDArray[np.int8]]
+    rules = import_module("pipeline.hypotheses").recompute(graph, tensor, inputs)
+    return rules
 
 
 def preprocessing(mean: Sequence[float], std: Sequence[float]) -> Preprocessing:

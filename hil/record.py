@@ -15,7 +15,7 @@ from hil.errors import InputError
 from hil.strict_json import from_json, read_json, write_json
 
 FORMAT: Final = "tinyhil-run"
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -120,6 +120,67 @@ class LayerDevice:
 
 
 @dataclass(frozen=True)
+class TensorPair:
+    """One window's tensor as the definition has it and as the device gave it: bytes in hex."""
+
+    window: int
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class LayerEvidence:
+    """Why a layer differs: measured only where a CRC did, on a few windows.
+
+    layer: index into device_layers. alone: the tensors are those of the layer run alone on the
+    definition's inputs (else of the whole model). zero_point: of the output. stateful: it keeps a
+    state from call to call. repeats: the same requests twice gave the same bytes. remembers: the
+    output depends on the window before (None: not stateful, not tried). kept_state: the definition,
+    its state not reset, gives the device's bytes (None: not tried). explained_by: named rules of
+    pipeline/hypotheses.py that give the device's bytes in every pair.
+    """
+
+    layer: int
+    alone: bool
+    dtype: Literal["int8", "int16"]
+    zero_point: int
+    stateful: bool
+    repeats: bool
+    remembers: bool | None
+    kept_state: bool | None
+    explained_by: tuple[str, ...]
+    pairs: tuple[TensorPair, ...]
+
+
+@dataclass(frozen=True)
+class RawPair:
+    """A raw window (int16 little endian) and the model input it makes (int8): bytes in hex."""
+
+    window: int
+    raw: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class InputEvidence:
+    """How the device's preprocessing differs from the definition, on a few windows.
+
+    channels by name; mean, std and unit_per_count per channel, units by name; scale and
+    zero_point of the model's input.
+    """
+
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    unit_per_count: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float
+    zero_point: int
+    pairs: tuple[RawPair, ...]
+
+
+@dataclass(frozen=True)
 class ByteComparison:
     """Two columns that must agree to the byte, or two int8 inputs.
 
@@ -197,6 +258,8 @@ class Run:
     columns: tuple[Column, ...]
     quantization: tuple[LayerQuantization, ...]
     device_layers: tuple[LayerDevice, ...]
+    layer_evidence: tuple[LayerEvidence, ...]
+    input_evidence: InputEvidence | None
     comparisons: tuple[ByteComparison, ...]
     compression: tuple[CompressionRow, ...]
     memory: Memory | None
@@ -220,7 +283,39 @@ def load_run(path: Path) -> Run:
         raise InputError(f"{path}: not a {FORMAT} record of version {VERSION}")
     run = from_json(Run, raw, path.name)
     _check_lengths(path, run)
+    _check_evidence(path, run)
     return run
+
+
+def _check_evidence(path: Path, run: Run) -> None:
+    """Refuse tensors that are not hexadecimal, or of different sizes in one place."""
+    for i, found in enumerate(run.layer_evidence):
+        where = f"{path}: layer_evidence[{i}]"
+        if not 0 <= found.layer < len(run.device_layers):
+            raise InputError(f"{where}.layer: no such layer")
+        size = 2 * run.device_layers[found.layer].size
+        _check_hex(where, [text for p in found.pairs for text in (p.expected, p.actual)], size)
+    given = run.input_evidence
+    if given is None:
+        return
+    where, channels = f"{path}: input_evidence", len(given.channels)
+    if not all(
+        len(x) == channels for x in (given.units, given.unit_per_count, given.mean, given.std)
+    ):
+        raise InputError(f"{where}: not one constant for each of {channels} channels")
+    if not all(s > 0 for s in (*given.std, *given.unit_per_count, given.scale)):
+        raise InputError(f"{where}: std, unit_per_count and scale must be positive")
+    size = len(given.pairs[0].expected) if given.pairs else 0
+    if channels == 0 or size % (2 * channels):
+        raise InputError(f"{where}: its windows do not have {channels} channels")
+    _check_hex(where, [text for p in given.pairs for text in (p.expected, p.actual)], size)
+    _check_hex(where, [p.raw for p in given.pairs], 2 * size)
+
+
+def _check_hex(where: str, texts: list[str], size: int) -> None:
+    for text in texts:
+        if len(text) != size or not set(text) <= set("0123456789abcdef"):
+            raise InputError(f"{where}: a tensor is not {size} hexadecimal digits")
 
 
 def _check_lengths(path: Path, run: Run) -> None:

@@ -53,6 +53,14 @@ class Reference:
         self.model.run(self.inputs[window])
         return [self.model.tensor(t) for t in tensors]
 
+    def kept(self, windows: Sequence[int], tensor: int) -> NDArray[Any] | None:
+        """Return a tensor of the last of `windows`, had no state been reset before any but the
+        first; None where this computer's runtime cannot tell.
+        """
+        if not self.model.run_on([self.inputs[i] for i in windows]):
+            return None
+        return self.model.tensor(tensor)
+
 
 def scored(  # noqa: PLR0913, PLR0917 - a column is made of these
     name: str,

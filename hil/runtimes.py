@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
@@ -42,6 +42,9 @@ class HostModel(Protocol):
     def run(self, window: NDArray[Any]) -> NDArray[Any]:
         """Return the output (flat) for one window in the model's input shape."""
 
+    def run_on(self, windows: Sequence[NDArray[Any]]) -> bool:
+        """Run windows without resetting state between them; False where that cannot be done."""
+
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a copy of a tensor of the last window, by its index in the .tflite."""
 
@@ -71,6 +74,14 @@ class LiteRt:
         output: NDArray[Any] = self._interpreter.get_tensor(self._output).ravel()
         return output
 
+    def run_on(self, windows: Sequence[NDArray[Any]]) -> bool:
+        """Run windows without resetting state between them."""
+        self._interpreter.reset_all_variables()
+        for window in windows:
+            self._interpreter.set_tensor(self._input, window)
+            self._interpreter.invoke()
+        return True
+
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a copy of a tensor of the last window."""
         copy: NDArray[Any] = self._interpreter.get_tensor(index)
@@ -98,6 +109,14 @@ class Tflm:
         output: NDArray[Any] = self._interpreter.get_output(0).ravel()
         return output
 
+    def run_on(self, windows: Sequence[NDArray[Any]]) -> bool:
+        """Run windows without resetting state between them."""
+        self._interpreter.reset()
+        for window in windows:
+            self._interpreter.set_input(window, 0)
+            self._interpreter.invoke()
+        return True
+
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a copy of a tensor of the last window."""
         copy: NDArray[Any] = self._interpreter.GetTensor(index, 0)["tensor_data"]
@@ -118,6 +137,10 @@ class NumpyInterpreter:
         """Return the output (flat) for one window."""
         self._tensors = self._run(self._graph, window[None])
         return self.tensor(self._graph.outputs[0]).ravel()
+
+    def run_on(self, windows: Sequence[NDArray[Any]]) -> bool:
+        """Not possible: this interpreter has no state between calls."""
+        return False
 
     def tensor(self, index: int) -> NDArray[Any]:
         """Return a tensor of the last window."""

@@ -3,12 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from hil.drift import column
+from hil.drift import column, paired
 from hil.errors import clean
 from hil.findings import Finding
-from hil.record import ByteComparison, LayerDevice, Run
+from hil.record import ByteComparison, LayerDevice, LayerEvidence, Run
+from hil.rules.input_causes import input_causes
+from hil.rules.layer_causes import REMEDIES, layer_cause
 from hil.rules.wording import layer_title, listed, note, plural, problem
+from hil.stats import Interval, paired_difference
+
+#: Cause → what the headline says of the preprocessing.
+INPUT_VERBS: Final = {
+    "gain": "multiplies by a wrong factor",
+    "offset": "subtracts a wrong mean",
+    "constants": "has another mean and another std",
+    "unit": "takes samples for another unit",
+    "swapped": "exchanges channels",
+    "negated": "turns signs",
+    "endianness": "exchanges the two bytes of the samples",
+    "wrap": "wraps around where it should stop at the rail",
+    "delay": "is off in time by whole samples",
+    "rate": "takes samples at another rate",
+    "filter": "filters the samples",
+    "rounding": "rounds otherwise than the computer's",
+    "inputs-differ": "gives the model other inputs than the computer's",
+}
+INPUT_REMEDIES: Final = {
+    **dict.fromkeys(
+        ("gain", "offset", "constants"),
+        "emit the model's C again: mean and std are constants there",
+    ),
+    "unit": "convert to the unit that the model was trained in; raw counts need no conversion",
+    "swapped": "put the channels into the order ax ay az wx wy wz",
+    "negated": "check the axes' directions in the sensor driver",
+    "endianness": "samples are int16, little endian",
+    "wrap": "clamp to int8 after adding the zero point; subtract the mean in float",
+    "delay": "check where the window begins in the sample buffer",
+    "rate": "sample at the vectors' rate, or resample",
+    "filter": "filter the training windows in the same way, or not at all",
+    "rounding": "round half away from zero; build with -ffp-contract=off",
+    "inputs-differ": "compare mean and std, units and axis order; build with -ffp-contract=off",
+}
+
+#: Cause → what the headline says of the layer.
+VERBS: Final = {
+    "rounding": "rounds by another rule than the int8 model",
+    "saturation": "wraps or clamps at other ends than the int8 model",
+    "permuted": "gives the right values in another order",
+    "zero-point": "is off by a zero point",
+    "stale-weights": "computes with other weights or biases than the model's",
+    "scale": "gives the right values times a wrong factor",
+    "overwritten": "is right when run alone; inside the model its memory is overwritten",
+    "left-over-state": "remembers the window before: its state is not reset",
+    "not-repeatable": "gives two different outputs for one input",
+    "never-written": "leaves its output, or part of it, as it was",
+    "kernel": "computes wrong values on the device, even alone on right inputs",
+}
 
 
 def comparison(run: Run, actual: str, what: str) -> ByteComparison | None:
@@ -20,50 +72,86 @@ def device_differs(run: Run) -> list[Finding]:
     """The device's outputs or layers are not those of the int8 definition."""
     output = comparison(run, "device", "output")
     wrong = [layer for layer in run.device_layers if layer.differing]
-    outputs_differ = output is not None and bool(output.differing)
-    if not (wrong or outputs_differ):
+    if not wrong and not (output is not None and output.differing):
         return []
-    evidence = [_outputs(output)] if output else []
-    evidence += [_layer(layer) for layer in wrong[:6]]
-    headline, cause, location, remedy = _blame(run, wrong)
-    return [problem("device", cause, headline, location=location, evidence=evidence, remedy=remedy)]
+    common = [_outputs(output)] if output else []
+    common += [_layer(layer) for layer in wrong[:6]]
+    effect = step_effect(run, "device")
+    if _stack_overran(run):
+        return [_stack_overrun(run, common, effect)]
+    named = [_named(run, found, common, effect) for found in run.layer_evidence]
+    return named or [_unnamed(run, wrong, common, effect)]
 
 
-def _blame(run: Run, wrong: Sequence[LayerDevice]) -> tuple[str, str, str | None, str]:
-    """Return (headline, cause, location, remedy)."""
-    rebuild = f"build and load it again: tinyhil flash --board {run.identity.board} --model …"
+def step_effect(run: Run, name: str) -> Interval | None:
+    """Return the change of accuracy from a column's predecessor to it; None where not judged."""
+    second = column(run, name)
+    first = column(run, second.after) if second and second.after else None
+    if first is None or second is None:
+        return None
+    table = paired(run, first, second)
+    loss = paired_difference(table)
+    return Interval(-loss.value, -loss.high, -loss.low) if table.total else None
+
+
+def _named(
+    run: Run, found: LayerEvidence, common: Sequence[str], effect: Interval | None
+) -> Finding:
+    """A layer with evidence: its cause has a name."""
+    layer, cause = run.device_layers[found.layer], layer_cause(run, found)
+    title = layer_title(layer.name, layer.op)
+    return problem(
+        "device",
+        cause.name,
+        f"Layer {title} {VERBS[cause.name]}",
+        location=layer.name,
+        evidence=[*cause.evidence, *common],
+        remedy=REMEDIES[cause.name],
+        effect=effect,
+    )
+
+
+def _unnamed(
+    run: Run, wrong: Sequence[LayerDevice], common: Sequence[str], effect: Interval | None
+) -> Finding:
+    """Something differs, but no tensor was read (an incomplete run, or a layer too large)."""
+    remedy = f"build and load it again: tinyhil flash --board {run.identity.board} --model …"
     if not wrong:
-        return (
-            "The device's outputs differ from the int8 model's on the same inputs",
-            "output",
-            None,
-            rebuild,
-        )
-    guilty = [layer for layer in wrong if layer.alone_differs]
-    if guilty:
-        title = layer_title(guilty[0].name, guilty[0].op)
-        return (
-            f"Layer {title} computes wrong values on the device, even alone on right inputs",
-            "kernel",
-            guilty[0].name,
-            f"{rebuild}; if it stays, the device's {clean(guilty[0].op, 40)} kernel or its "
-            "compiler options are at fault",
-        )
-    first = min(wrong, key=lambda layer: layer.index)
+        headline = "The device's outputs differ from the int8 model's on the same inputs"
+        return problem("device", "output", headline, evidence=common, remedy=remedy, effect=effect)
+    guilty = next((layer for layer in wrong if layer.alone_differs), None)
+    first = guilty or min(wrong, key=lambda layer: layer.index)
     title = layer_title(first.name, first.op)
-    if all(layer.alone_differs is False for layer in wrong):
-        return (
-            f"Values go wrong at layer {title}, though every layer is right when run alone: "
-            "something overwrites its input, or state is left over from the window before",
-            "overwritten",
-            first.name,
-            "look at what shares memory with that layer's inputs, and at the model's reset",
-        )
-    return (
-        f"The device first differs from the int8 model at layer {title}",
-        "layer",
-        first.name,
-        rebuild,
+    cause, headline = "layer", f"The device first differs from the int8 model at layer {title}"
+    if guilty or all(layer.alone_differs is False for layer in wrong):
+        cause = "kernel" if guilty else "overwritten"
+        headline = f"Layer {title} {VERBS[cause]}"
+    return problem(
+        "device",
+        cause,
+        headline,
+        location=first.name,
+        evidence=common,
+        remedy=remedy,
+        effect=effect,
+    )
+
+
+def _stack_overran(run: Run) -> bool:
+    return run.memory is not None and run.memory.stack_peak >= run.memory.stack_size
+
+
+def _stack_overrun(run: Run, common: Sequence[str], effect: Interval | None) -> Finding:
+    memory = run.memory
+    assert memory is not None
+    text = f"the stack was used to its last byte: {memory.stack_peak:,} of {memory.stack_size:,}"
+    return problem(
+        "device",
+        "stack-overrun",
+        "Results are wrong and the stack reached its end: it wrote over other data",
+        evidence=[text, *common],
+        remedy="a larger stack (linker script), or smaller buffers on it",
+        effect=effect,
     )
 
 
@@ -92,19 +180,12 @@ def preprocessing_differs(run: Run) -> list[Finding]:
     inputs = comparison(run, "device-raw", "input")
     output = comparison(run, "device-raw", "output")
     if inputs is not None and inputs.differing:
-        evidence = [
+        common = [
             f"model inputs: {len(inputs.differing)} of {inputs.compared} windows differ; "
             f"windows {listed(inputs.differing)}",
             *([_outputs(output)] if output else []),
         ]
-        headline = (
-            "The device's preprocessing gives the model other inputs than the computer's "
-            f"in {len(inputs.differing)} of {inputs.compared} windows"
-        )
-        remedy = "compare mean and std, units and axis order; build with -ffp-contract=off"
-        return [
-            problem("preprocessing", "inputs-differ", headline, evidence=evidence, remedy=remedy)
-        ]
+        return _inputs(run, inputs, common)
     if output is not None and output.differing:
         headline = "Raw samples give other outputs on the device, though the model's inputs agree"
         return [
@@ -117,6 +198,47 @@ def preprocessing_differs(run: Run) -> list[Finding]:
             )
         ]
     return []
+
+
+def _inputs(run: Run, item: ByteComparison, common: Sequence[str]) -> list[Finding]:
+    """One finding for each cause, over the channels that have it."""
+    effect, given = step_effect(run, "device-raw"), run.input_evidence
+    told = input_causes(given) if given else []
+    if given is None or not told:
+        headline = (
+            f"The device's preprocessing {INPUT_VERBS['inputs-differ']} "
+            f"in {len(item.differing)} of {item.compared} windows"
+        )
+        remedy = INPUT_REMEDIES["inputs-differ"]
+        return [
+            problem(
+                "preprocessing",
+                "inputs-differ",
+                headline,
+                evidence=common,
+                remedy=remedy,
+                effect=effect,
+            )
+        ]
+    made = []
+    for name in dict.fromkeys(cause.name for cause in told):
+        same = [cause for cause in told if cause.name == name]
+        channels = [clean(given.channels[cause.channel], 20) for cause in same]
+        everywhere = len(channels) == len(given.channels)
+        texts = [f"{ch}: {cause.text}" for ch, cause in zip(channels, same, strict=True)]
+        made.append(
+            problem(
+                "preprocessing",
+                name,
+                f"The device's preprocessing {INPUT_VERBS[name]}"
+                + (", in every channel" if everywhere else f": {', '.join(channels)}"),
+                location=None if everywhere else ", ".join(channels),
+                evidence=[*texts, *common],
+                remedy=INPUT_REMEDIES[name],
+                effect=effect,
+            )
+        )
+    return made
 
 
 def runtimes_disagree(run: Run) -> list[Finding]:

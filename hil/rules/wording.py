@@ -65,16 +65,17 @@ def _finding(  # noqa: PLR0913, PLR0917 - the fields of a finding
 ) -> Finding:
     """Only what hil/causes.py lists: readers of findings rely on it."""
     assert known(stage, cause), f"{stage}/{cause} is not in hil/causes.py"
-    numbers = (effect.value, effect.low, effect.high) if effect else (None, None, None)
     return Finding(
-        severity,
-        stage,
-        location,
-        cause,
-        headline,
-        tuple(evidence),
-        remedy,
-        *numbers,
+        severity=severity,
+        stage=stage,
+        location=location,
+        cause=cause,
+        headline=headline,
+        evidence=tuple(evidence),
+        remedy=remedy,
+        effect=effect.value if effect else None,
+        effect_low=effect.low if effect else None,
+        effect_high=effect.high if effect else None,
         above_limit=severity == "problem",
     )
 

@@ -118,6 +118,8 @@ def good_run(n: int = 300, **changes: Any) -> Run:
         ),
         quantization=(quantized("layer0"), quantized("layer1", 28.0), quantized("layer2", 27.0)),
         device_layers=(layer(0), layer(1), layer(2)),
+        layer_evidence=(),
+        input_evidence=None,
         comparisons=(
             same("device", n=n), same("device", "input", n), same("device-raw", n=n),
             same("device-raw", "input", n),

@@ -124,7 +124,7 @@ def test_a_layer_that_is_wrong_alone_is_the_cause() -> None:
 def test_layers_that_are_right_alone_point_at_memory() -> None:
     found = causes(differing(False, False))["device/overwritten"]
     assert found.location == "layer1"
-    assert "overwrites" in found.headline
+    assert "overwritten" in found.headline
 
 
 def test_layers_that_were_not_run_alone() -> None:

@@ -76,13 +76,13 @@ def test_a_damaged_weight_is_found_in_its_layer(damaged: Callable[[Damage], Run]
         poke(target, "model_3_conv2_weights", 0, bytes([127] * 160))
 
     run = damaged(damage)
-    found = next(f for f in diagnose(run) if f.cause == "kernel")
+    found = next(f for f in diagnose(run) if f.stage == "device")
     wrong = [layer.name for layer in run.device_layers if layer.differing]
     assert found.location == wrong[0]
     assert "conv2" in wrong[0]
     assert [x.alone_differs for x in run.device_layers if x.differing][:2] == [True, False]
     assert {p for p in problems(run) if not p.endswith(("loss", "predominance"))} == {
-        "device/kernel"
+        "device/stale-weights"
     }
 
 
@@ -93,7 +93,8 @@ def test_a_damaged_constant_of_the_preprocessing_is_found_there(
         poke(target, "model_mean", 8, struct.pack("<f", 3000.0))  # az
 
     run = damaged(damage)
-    assert "preprocessing/inputs-differ" in problems(run)
+    found = next(f for f in diagnose(run) if f.stage == "preprocessing")
+    assert (found.cause, found.location) == ("offset", "az")
     assert not any(p.startswith("device/") for p in problems(run))
     device, raw = column(run, "device"), column(run, "device-raw")
     assert device is not None

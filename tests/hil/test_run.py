@@ -108,7 +108,7 @@ def test_wrong_preprocessing_on_the_device(fake: Fake) -> None:
     item = next(c for c in got.comparisons if (c.actual, c.what) == ("device-raw", "input"))
     assert len(item.differing) == 30
     assert item.max_difference_lsb == 3
-    assert "preprocessing/inputs-differ" in causes(got)
+    assert "preprocessing/offset" in causes(got)
     assert not any(cause.startswith("device/") for cause in causes(got))
 
 

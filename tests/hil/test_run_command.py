@@ -53,7 +53,7 @@ def test_json_is_all_that_standard_output_has(
     assert data["verdict"] == "failed"
     assert data["record"] is None
     (problem, *_) = data["findings"]
-    assert (problem["stage"], problem["cause"]) == ("device", "kernel")
+    assert (problem["stage"], problem["cause"]) == ("device", "stale-weights")
     by_name = {c["name"]: c for c in data["columns"]}
     assert by_name["float"]["change"] is None
     assert 0 <= by_name["int8"]["accuracy"]["low"] <= by_name["int8"]["accuracy"]["value"]
@@ -136,6 +136,19 @@ def test_no_such_board(capsys: pytest.CaptureFixture[str]) -> None:
         main(["run", "--board", "uno", "--model", str(MODEL)])
     assert caught.value.code == 2
     assert "'uno'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(["--port", ""], "--port is empty"),
+     (["--port", "/dev/ttyUSB0", "--backend", "embedded"], "the embedded back end takes no port"),
+     (["--port", "/dev/ttyUSB0", "--backend", "host"], "the host back end takes no port")],
+)  # fmt: skip
+def test_a_port_is_never_passed_over_in_silence(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--board", "nano33", "--model", str(MODEL), *arguments]) == 2
+    assert reason in capsys.readouterr().err
 
 
 def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,37 @@ import pytest
 from records import good_run
 
 from hil.errors import InputError
-from hil.record import load_run, save_run
+from hil.record import (
+    InputEvidence,
+    LayerEvidence,
+    RawPair,
+    Run,
+    TensorPair,
+    load_run,
+    save_run,
+)
+
+
+def run_with_evidence() -> Run:
+    pair = TensorPair(0, "00ff", "0101")
+    layers = LayerEvidence(0, True, "int8", 0, False, True, None, None, ("no bias",), (pair,))
+    raw = RawPair(3, "01000200", "0102", "0304")
+    inputs = InputEvidence(
+        ("ax", "wx"), ("g", "rad/s"), (0.1, 0.2), (0.0, 1.0), (1.0, 2.0), 0.05, 3, (raw,)
+    )
+    run = good_run(12, layer_evidence=(layers,), input_evidence=inputs)
+    return replace(run, device_layers=(replace(run.device_layers[0], size=2),))
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    run = good_run(12)
+    run = run_with_evidence()
     save_run(tmp_path / "run.json", run)
     assert load_run(tmp_path / "run.json") == run
 
 
 def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
     path = tmp_path / "run.json"
-    save_run(path, good_run(12))
+    save_run(path, run_with_evidence())
     data = json.loads(path.read_text())
     inner = data
     for key in place[:-1]:
@@ -34,11 +54,17 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        (["version"], 2, "version 1"),
+        (["version"], 1, "version 2"),
         (["windows", "label"], [0] * 11, "differ in length"),
         (["windows", "label", 3], 3, "outside"),
         (["columns", 0, "predicted"], [0], "not one prediction"),
         (["comparisons", 0, "differing"], [12], r"comparisons\[0\].differing"),
+        (["layer_evidence", 0, "layer"], 3, "no such layer"),
+        (["layer_evidence", 0, "pairs", 0, "actual"], "0g", "hexadecimal"),
+        (["layer_evidence", 0, "pairs", 0, "expected"], "00", "hexadecimal"),
+        (["input_evidence", "std"], [1.0], "one constant for each of 2 channels"),
+        (["input_evidence", "std", 1], 0.0, "must be positive"),
+        (["input_evidence", "pairs", 0, "raw"], "00", "8 hexadecimal digits"),
         (["columns", 2, "predicted", 4], 99, r"columns\[2\].predicted"),
         (["columns", 1, "scores", 0], [0.5], r"columns\[1\].scores"),
         (["columns", 1, "scores", 0], [], r"columns\[1\].scores"),

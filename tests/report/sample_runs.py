@@ -67,6 +67,8 @@ def sample_run(
         columns=sample_columns(rng, known, lost),
         quantization=sample_quantization(rng),
         device_layers=layers,
+        layer_evidence=(),
+        input_evidence=None,
         comparisons=sample_comparisons(windows),
         compression=(
             CompressionRow("baseline (Keras)", 212_480, 178_022, 0.947, 0.0),
