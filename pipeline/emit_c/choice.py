@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.emit_c import packed_lstm, packed_matrix
+from pipeline.emit_c import packed_depthwise, packed_lstm, packed_matrix
 from pipeline.emit_c.layer import Emitter
 from pipeline.ir import Graph, Op
 
 #: Operator → a function that returns the twin's emitter, or says why it cannot compute the layer.
 TWINS: Final[dict[str, Callable[[Graph, Op], Emitter | str]]] = {
     **packed_matrix.TWINS,
+    **packed_depthwise.TWINS,
     **packed_lstm.TWINS,
 }
 
@@ -33,4 +34,4 @@ def choose(graph: Graph, op: Op, plain: Emitter) -> Choice:
         return Choice(op, plain, "")
     if isinstance(twin, str):
         return Choice(op, plain, f"plain: {twin}")
-    return Choice(op, twin, "packed, two rows to a lane")
+    return Choice(op, twin, twin.note)

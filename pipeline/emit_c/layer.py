@@ -74,12 +74,14 @@ def _no_scratch(_graph: Graph, _op: Op) -> int:
 class Emitter:
     """How one operator becomes C. header: its kernel's, None where it needs none.
 
-    scratch: bytes of the arena the kernel needs while it runs.
+    scratch: bytes of the arena the kernel needs while it runs. note: what is special about the
+    kernel, for the comment above the layer.
     """
 
     header: str | None
     code: Callable[[Context, Op], LayerCode]
     scratch: Callable[[Graph, Op], int] = _no_scratch
+    note: str = ""
 
 
 def struct(kind: str, name: str, rows: list[tuple[str, str]]) -> str:

@@ -3,67 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.matrix import folded_bias
-from pipeline.emit_c.packing import Rows, even_rows, paired, quads, shifts_fit
+from pipeline.emit_c.packing import Rows, Scales, even_rows, leaves_input, paired, quads, shifts_fit
 from pipeline.emit_c.text import array, shape_text, word_array
 from pipeline.ir import Graph, Op
 from pipeline.ops.base import Window
 from pipeline.ops.matrix import conv_windows, row_multipliers
 from pipeline.quant import activation_range
 
-#: Bytes of a row's start, multiplier and shift.
-ROW_BYTES = 12
+#: For the comment above a layer.
+NOTE: Final = "packed, two rows of weights to an int16 lane"
+
+#: Bytes of a row's start and scale.
+ROW_BYTES: Final = 16
 
 
-def finish(graph: Graph, op: Op) -> tuple[str, tuple[int, int, int]]:
-    """Return the `enum nn_finish` of a layer, and its zero point, lowest and highest code."""
-    target = graph.output_of(op)
+def scales_of(graph: Graph, op: Op) -> Scales:
+    """Return what becomes of a layer's sums; rows of zeros are settled."""
+    target, weights = graph.output_of(op), graph.need(op, 1).data
+    assert weights is not None
     low, high = activation_range(op.options.activation, target.scale, target.zero_point)
-    if (low, high) != (-128, 127):
-        return "NN_FINISH_CLAMP", (target.zero_point, low, high)
-    kind = "NN_FINISH_FLOOR" if target.zero_point == low else "NN_FINISH_FULL"
-    return kind, (target.zero_point, low, high)
+    multiplier, shift = row_multipliers(graph, op)
+    scales = Scales(folded_bias(graph, op), multiplier, shift, target.zero_point, low, high)
+    return scales.settled(weights)
 
 
-def _why_not(graph: Graph, op: Op, rows: Rows) -> str | None:
-    if not shifts_fit(row_multipliers(graph, op)[1]):
+def why_not(scales: Scales, rows: Rows) -> str | None:
+    """Return what keeps a layer from the packed kernels, None where nothing does."""
+    if not shifts_fit(scales.shift):
         return "a multiplier of 1/2 or more, or none"
     return rows.why_not()
 
 
+def scale_array(name: str, scales: Scales) -> str:
+    """Return the `struct nn_scale` array of a layer."""
+    pairs = "\n".join(
+        f"    {{{numbers(int(m), -int(s), (2 * scales.zero_point + 1) << -int(s) - 1)}}},"
+        for m, s in zip(scales.multiplier, scales.shift, strict=True)
+    )
+    return (
+        "/* per output channel: multiplier, shift to the right, half a code and the zero point */\n"
+        f"static const struct nn_scale {name}[{len(scales.shift)}] = {{\n{pairs}\n}};\n"
+    )
+
+
+def finish_rows(scales: Scales) -> list[tuple[str, str]]:
+    """Return the last rows of a packed layer's struct."""
+    return [
+        (f"{{{numbers(scales.low, scales.high)}}}", "output: lowest and highest code"),
+        (scales.finish, "how results become codes"),
+    ]
+
+
 def _constants(context: Context, op: Op, rows: Rows, block: int, axes: str) -> tuple[str, int]:
     """Return the packed weights, the starts and the scales of a layer, and their bytes."""
-    words = rows.words(block)
-    multiplier, shift = row_multipliers(context.graph, op)
+    words, scales = rows.words(block), scales_of(context.graph, op)
     shape = shape_text(context.graph.need(op, 1).shape)
     comment = f"weights {shape}: {axes}; packed by {block} rows (nn_packed.h)"
-    pairs = "\n".join(
-        f"    {{{numbers(int(m), -int(s))}}}," for m, s in zip(multiplier, shift, strict=True)
-    )
     return (
         word_array(context.symbol(op, "weights"), words, comment)
         + array("int32_t", context.symbol(op, "start"), rows.starts, "what sums start from")
-        + "/* per output channel: multiplier, shift to the right */\n"
-        f"static const struct nn_scale {context.symbol(op, 'scale')}[{len(shift)}] = {{\n"
-        f"{pairs}\n}};\n",
-        4 * len(words) + ROW_BYTES * len(shift),
+        + scale_array(context.symbol(op, "scale"), scales),
+        4 * len(words) + ROW_BYTES * len(scales.shift),
     )
-
-
-def _finish_rows(graph: Graph, op: Op) -> list[tuple[str, str]]:
-    kind, target = finish(graph, op)
-    return [
-        (f"{{{numbers(*target)}}}", "output: zero point, lowest and highest code"),
-        (kind, "how results become codes"),
-    ]
 
 
 def _fully_connected_rows(graph: Graph, op: Op) -> Rows:
     weights = graph.need(op, 1).data
     assert weights is not None
-    return Rows(even_rows(quads(weights)), even_rows(folded_bias(graph, op)))
+    return Rows(even_rows(quads(weights)), even_rows(scales_of(graph, op).bias))
 
 
 def _fully_connected(context: Context, op: Op) -> LayerCode:
@@ -76,7 +87,7 @@ def _fully_connected(context: Context, op: Op) -> LayerCode:
         [
             (numbers(graph.output_of(op).elements // rows, depth, rows), "batch, depth, rows"),
             (numbers(fours), "inputs read, in fours"),
-            *_finish_rows(graph, op),
+            *finish_rows(scales_of(graph, op)),
         ],
     )
     constants, size = _constants(context, op, _fully_connected_rows(graph, op), 8, "row, depth")
@@ -97,8 +108,8 @@ def _row_sums_bytes(graph: Graph, op: Op) -> int:
 
 
 def _fully_connected_twin(graph: Graph, op: Op) -> Emitter | str:
-    reason = _why_not(graph, op, _fully_connected_rows(graph, op))
-    return reason or Emitter("nn_fully_connected_packed.h", _fully_connected, _row_sums_bytes)
+    reason = why_not(scales_of(graph, op), _fully_connected_rows(graph, op))
+    return reason or Emitter("nn_fully_connected_packed.h", _fully_connected, _row_sums_bytes, NOTE)
 
 
 @dataclass(frozen=True)
@@ -126,10 +137,7 @@ class ConvShape:
     @property
     def overhangs(self) -> bool:
         """Return whether any patch leaves the input."""
-        return any(
-            w.pad > 0 or (w.out - 1) * w.stride - w.pad + (w.kernel - 1) * w.dilation >= w.size
-            for w in (self.rows, self.columns)
-        )
+        return leaves_input(self.rows, self.columns)
 
 
 ONE = Window(1, 1, 1, 1, 1, 0)
@@ -152,7 +160,7 @@ def _conv_rows(graph: Graph, op: Op) -> Rows:
     weights, shape = graph.need(op, 1).data, conv_shape(graph, op)
     assert weights is not None
     segments = weights.reshape(len(weights), shape.rows.kernel, shape.segment)
-    return Rows(even_rows(paired(segments)), even_rows(folded_bias(graph, op)))
+    return Rows(even_rows(paired(segments)), even_rows(scales_of(graph, op).bias))
 
 
 def _conv(context: Context, op: Op) -> LayerCode:
@@ -180,7 +188,7 @@ def _conv(context: Context, op: Op) -> LayerCode:
                 numbers(shape.pairs, int(shape.overhangs)),
                 "pairs of int16 in a patch, whether patches leave the input",
             ),
-            *_finish_rows(graph, op),
+            *finish_rows(scales_of(graph, op)),
         ],
     )
     axes = "output channel, height, width, input channel"
@@ -206,8 +214,8 @@ def _conv_twin(graph: Graph, op: Op) -> Emitter | str:
         return "output channels are no multiple of 4"
     if shape.columns.dilation > 1 and shape.columns.kernel > 1:
         return "dilated along the width"
-    reason = _why_not(graph, op, _conv_rows(graph, op))
-    return reason or Emitter("nn_conv_2d_packed.h", _conv, _patch_bytes)
+    reason = why_not(scales_of(graph, op), _conv_rows(graph, op))
+    return reason or Emitter("nn_conv_2d_packed.h", _conv, _patch_bytes, NOTE)
 
 
 TWINS = {"CONV_2D": _conv_twin, "FULLY_CONNECTED": _fully_connected_twin}

@@ -6,13 +6,14 @@ the high row's stays below 2^23 and the low row's below 2^30; its shifts are to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.quant import wrap32
+from pipeline.ops.base import Window
+from pipeline.quant import requantize, wrap32
 
 I64 = NDArray[np.int64]
 
@@ -50,26 +51,71 @@ class Rows:
         blocks = words[:full].reshape(-1, block // 2, words.shape[1]).transpose(0, 2, 1)
         return np.concatenate([blocks.reshape(-1), words[full:].reshape(-1)]).astype(np.uint32)
 
-    def _bounds(self) -> I64:
-        """Return the largest size of each row's sum, over all int8 inputs."""
-        taps = self.weights.reshape(len(self.weights), -1)
-        highest = self.bias + np.maximum(taps * -128, taps * 127).sum(axis=1)
-        lowest = self.bias + np.minimum(taps * -128, taps * 127).sum(axis=1)
-        return np.maximum(np.abs(highest), np.abs(lowest))
-
     @property
     def largest(self) -> int:
         """Return the largest size of any row's sum, over all int8 inputs."""
-        return int(self._bounds().max())
+        return int(largest_sums(self.weights, self.bias).max())
 
     def why_not(self) -> str | None:
         """Return what the packed kernels cannot compute exactly, None where they can."""
         if int(self.lanes.min()) < -(2**15) or int(self.lanes.max()) >= 2**15:
             return "weights of -128"
-        bounds = self._bounds()
+        bounds = largest_sums(self.weights, self.bias)
         if int(bounds[1::2].max()) > HIGH_LIMIT or int(bounds[0::2].max()) > LOW_LIMIT:
             return "sums too large to share a lane"
         return None
+
+
+def largest_sums(weights: I64, bias: I64) -> I64:
+    """Return the largest size of each row's sum, over all int8 inputs. weights [rows, …]"""
+    taps = weights.reshape(len(weights), -1)
+    highest = bias + np.maximum(taps * -128, taps * 127).sum(axis=1)
+    lowest = bias + np.minimum(taps * -128, taps * 127).sum(axis=1)
+    largest: I64 = np.maximum(np.abs(highest), np.abs(lowest))
+    return largest
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """What becomes of each row's sum: bias, multiplier and shift, and the codes of the layer."""
+
+    bias: I64
+    multiplier: I64
+    shift: I64
+    zero_point: int
+    low: int
+    high: int
+
+    def settled(self, weights: NDArray[Any]) -> Scales:
+        """Return scales with which rows of zeros give the same code by a shift to the right.
+
+        Pruned rows have absurd scales. A sum that is always the bias always gives the same code,
+        so any bias, multiplier and shift will do that give it: 4 · real · 1/2 · 2^-1.
+        """
+        constant = ~weights.reshape(len(weights), -1).any(axis=1)
+        codes = requantize(self.bias, self.multiplier, self.shift) + self.zero_point
+        real = np.clip(codes, self.low, self.high) - self.zero_point
+        return replace(
+            self,
+            bias=np.where(constant, 4 * real, self.bias),
+            multiplier=np.where(constant, 2**30, self.multiplier),
+            shift=np.where(constant, -1, self.shift),
+        )
+
+    @property
+    def finish(self) -> str:
+        """Return the `enum nn_finish` of the layer."""
+        if (self.low, self.high) != (-128, 127):
+            return "NN_FINISH_CLAMP"
+        return "NN_FINISH_FLOOR" if self.zero_point == self.low else "NN_FINISH_FULL"
+
+
+def leaves_input(*windows: Window) -> bool:
+    """Return whether a kernel with these windows hangs over any edge of its input."""
+    return any(
+        w.pad > 0 or (w.out - 1) * w.stride - w.pad + (w.kernel - 1) * w.dilation >= w.size
+        for w in windows
+    )
 
 
 def shifts_fit(shifts: I64) -> bool:

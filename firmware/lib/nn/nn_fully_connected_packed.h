@@ -20,10 +20,7 @@ NN_INLINE void nn_fully_connected_packed(const struct nn_fully_connected_packed 
     for (b = 0; b < layer->batch; b++) {
         nn_packed_rows(input, weights, start, layer->quads, (layer->rows + 1) & ~1, doubled);
         for (r = 0; r < layer->rows; r++) {
-            const int32_t right = scale[r].right;
-            *output++ = nn_scale_sum(doubled[r], scale[r].multiplier, right,
-                                     nn_scale_start(right, layer->target.zero_point), layer->target,
-                                     layer->finish);
+            *output++ = nn_scale_sum(doubled[r], scale[r], layer->target, layer->finish);
         }
         input += layer->depth;
     }

@@ -19,6 +19,7 @@
 struct nn_scale {
     int32_t multiplier;
     int32_t right; /* −shift */
+    int32_t round; /* half a code and the zero point, before the shift */
 };
 
 /* What is known of a layer's results, so that the compiler leaves out the rest.
@@ -26,21 +27,17 @@ struct nn_scale {
 enum nn_finish { NN_FINISH_FLOOR, NN_FINISH_FULL, NN_FINISH_CLAMP };
 
 struct nn_target {
-    int32_t zero_point, low, high;
+    int32_t low, high;
 };
-
-/* What a row adds to its results before the shift: half a code and the zero point. */
-NN_INLINE int32_t nn_scale_start(int32_t right, int32_t zero_point) {
-    return (int32_t)((uint32_t)(2 * zero_point + 1) << (right - 1));
-}
 
 /* As nn_to_int8, of a doubled sum. a · b / 2^31, halves up, is 2a · b / 2^32, halves up; adding
  * half a code and shifting rounds halves up, one less where negative rounds them down; a high half
  * of 0 from a negative sum stays 0 either way. */
-NN_INLINE int8_t nn_scale_sum(int32_t doubled, int32_t multiplier, int32_t right, int32_t start,
-                              struct nn_target target, enum nn_finish finish) {
+NN_INLINE int8_t nn_scale_sum(int32_t doubled, struct nn_scale scale, struct nn_target target,
+                              enum nn_finish finish) {
     const int32_t nudge = finish == NN_FINISH_FLOOR ? 0 : doubled >> 31;
-    const int32_t code = nn_saturate_8(nn_high_mac(doubled, multiplier, start + nudge) >> right);
+    const int32_t code =
+        nn_saturate_8(nn_high_mac(doubled, scale.multiplier, scale.round + nudge) >> scale.right);
     return (int8_t)(finish == NN_FINISH_CLAMP ? nn_clamp(code, target.low, target.high) : code);
 }
 
@@ -48,10 +45,9 @@ NN_INLINE int8_t nn_scale_sum(int32_t doubled, int32_t multiplier, int32_t right
 NN_INLINE void nn_finish_2(int32_t sum_0, int32_t sum_1, const struct nn_scale *scale,
                            struct nn_target target, int8_t *code_0, int8_t *code_1,
                            enum nn_finish finish) {
-    const int32_t multiplier = scale->multiplier, right = scale->right;
-    const int32_t start = nn_scale_start(right, target.zero_point);
-    *code_0 = nn_scale_sum(sum_0, multiplier, right, start, target, finish);
-    *code_1 = nn_scale_sum(sum_1, multiplier, right, start, target, finish);
+    const struct nn_scale row = *scale;
+    *code_0 = nn_scale_sum(sum_0, row, target, finish);
+    *code_1 = nn_scale_sum(sum_1, row, target, finish);
 }
 
 /* Four rows, two positions. */
@@ -85,13 +81,17 @@ NN_INLINE const uint32_t *nn_dot_4x2(const uint32_t *w, const uint32_t *x, int32
             "ldr %[v0], %[pairs]\n\t"
             "lsls %[v0], %[v0], #30\n\t"
             "bpl 2f\n\t" NN_STEP_4X2 NN_STEP_4X2 "2:\n\t"
+            "ldr %[v0], %[pairs]\n\t"
+            "lsls %[v0], %[v0], #29\n\t"
+            "bpl 3f\n\t" NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 "3:\n\t"
             "ldr %[v0], %[end]\n\t"
             "cmp %[v0], %[w]\n\t"
-            "beq 4f\n"
-            "3:\n\t" NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 "ldr %[v0], %[end]\n\t"
+            "beq 5f\n"
+            "4:\n\t" NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2
+                NN_STEP_4X2 NN_STEP_4X2 "ldr %[v0], %[end]\n\t"
             "cmp %[v0], %[w]\n\t"
-            "bne 3b\n"
-            "4:"
+            "bne 4b\n"
+            "5:"
             : [v0] "=&r"(v0), [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [w] "+r"(w),
               [x] "+r"(x), [a0] "+r"(s->a0), [a1] "+r"(s->a1), [b0] "+r"(s->b0), [b1] "+r"(s->b1),
               [c0] "+r"(s->c0), [c1] "+r"(s->c1), [d0] "+r"(s->d0), [d1] "+r"(s->d1)

@@ -32,8 +32,8 @@ static int model_0_flat_run(void) {
 /* Layer 1: FULLY_CONNECTED dense1
  * in   [1, 300] scale 0.16633144 zero point 19
  * out  [1, 48] scale 0.10440354 zero point -128
- * cost 14400 multiply-accumulates, 14976 bytes of constants
- * kernel packed, two rows to a lane */
+ * cost 14400 multiply-accumulates, 15168 bytes of constants
+ * kernel packed, two rows of weights to an int16 lane */
 /* weights [48, 300]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_1_dense1_weights[3600] = {
     0xa4b61000, 0x00000000, 0x5d00a5ae, 0xff9ab200, 0x00006c00, 0x00006000, 0x00000000,
@@ -560,61 +560,61 @@ static const int32_t model_1_dense1_start[48] = {
     9682866, -35241, -3024553, -9081, 1556359, -5916, -3330332, 1849, -8005831, -612,
     -10255204, 7984, 5968944, 3424, 7740000, 27293, 8966813,
 };
-/* per output channel: multiplier, shift to the right */
+/* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_1_dense1_scale[48] = {
-    {1306211437, 7},
-    {2081439751, 8},
-    {1941635741, 8},
-    {1264872912, 8},
-    {1405925653, 7},
-    {1484041833, 8},
-    {2062395664, 8},
-    {1679297666, 8},
-    {1214890543, 7},
-    {1276838683, 7},
-    {1203951021, 7},
-    {1095933312, 7},
-    {1118316762, 7},
-    {1494641005, 8},
-    {1163098346, 7},
-    {1984368497, 8},
-    {1865309303, 8},
-    {1192417468, 7},
-    {1706890263, 8},
-    {1129198879, 7},
-    {1389640866, 7},
-    {1409078731, 7},
-    {1076568451, 7},
-    {1412055721, 7},
-    {1694069946, 8},
-    {1752082958, 8},
-    {1082503873, 7},
-    {1423488841, 8},
-    {1489211621, 7},
-    {1839601376, 8},
-    {1950795411, 7},
-    {1367299016, 7},
-    {1083678478, 7},
-    {1075500601, 7},
-    {1481066780, 8},
-    {1200522747, 7},
-    {1598428202, 8},
-    {1598641303, 8},
-    {1225765523, 7},
-    {2088341979, 7},
-    {2143300204, 8},
-    {1381965969, 8},
-    {1198559975, 7},
-    {2035251497, 8},
-    {1904193191, 8},
-    {1921036323, 8},
-    {1689559344, 7},
-    {1208080387, 7},
+    {1306211437, 7, -16320},
+    {2081439751, 8, -32640},
+    {1941635741, 8, -32640},
+    {1264872912, 8, -32640},
+    {1405925653, 7, -16320},
+    {1484041833, 8, -32640},
+    {2062395664, 8, -32640},
+    {1679297666, 8, -32640},
+    {1214890543, 7, -16320},
+    {1276838683, 7, -16320},
+    {1203951021, 7, -16320},
+    {1095933312, 7, -16320},
+    {1118316762, 7, -16320},
+    {1494641005, 8, -32640},
+    {1163098346, 7, -16320},
+    {1984368497, 8, -32640},
+    {1865309303, 8, -32640},
+    {1192417468, 7, -16320},
+    {1706890263, 8, -32640},
+    {1129198879, 7, -16320},
+    {1389640866, 7, -16320},
+    {1409078731, 7, -16320},
+    {1076568451, 7, -16320},
+    {1412055721, 7, -16320},
+    {1694069946, 8, -32640},
+    {1752082958, 8, -32640},
+    {1082503873, 7, -16320},
+    {1423488841, 8, -32640},
+    {1489211621, 7, -16320},
+    {1839601376, 8, -32640},
+    {1950795411, 7, -16320},
+    {1367299016, 7, -16320},
+    {1083678478, 7, -16320},
+    {1075500601, 7, -16320},
+    {1481066780, 8, -32640},
+    {1200522747, 7, -16320},
+    {1598428202, 8, -32640},
+    {1598641303, 8, -32640},
+    {1225765523, 7, -16320},
+    {2088341979, 7, -16320},
+    {2143300204, 8, -32640},
+    {1381965969, 8, -32640},
+    {1198559975, 7, -16320},
+    {2035251497, 8, -32640},
+    {1904193191, 8, -32640},
+    {1921036323, 8, -32640},
+    {1689559344, 7, -16320},
+    {1208080387, 7, -16320},
 };
 static const struct nn_fully_connected_packed model_1_dense1 = {
     1, 300, 48, /* batch, depth, rows */
     75, /* inputs read, in fours */
-    {-128, -128, 127}, /* output: zero point, lowest and highest code */
+    {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FLOOR, /* how results become codes */
 };
 
@@ -628,8 +628,8 @@ static int model_1_dense1_run(void) {
 /* Layer 2: FULLY_CONNECTED dense2
  * in   [1, 48] scale 0.10440354 zero point -128
  * out  [1, 16] scale 0.122294821 zero point -128
- * cost 768 multiply-accumulates, 960 bytes of constants
- * kernel packed, two rows to a lane */
+ * cost 768 multiply-accumulates, 1024 bytes of constants
+ * kernel packed, two rows of weights to an int16 lane */
 /* weights [16, 48]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_2_dense2_weights[192] = {
     0x00700000, 0x6300005c, 0x003e0000, 0x00004b00, 0x00006900, 0xff8d0000, 0x00000000,
@@ -666,29 +666,29 @@ static const int32_t model_2_dense2_start[16] = {
     -245, 31497739, 82187, -11065845, 15199, 9425503, -59352, 1892904, 33487, -11796529, 56006,
     6775238, -31014, 19406298, 14599, 27669255,
 };
-/* per output channel: multiplier, shift to the right */
+/* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_2_dense2_scale[16] = {
-    {1325118494, 8},
-    {1967635072, 8},
-    {1496972845, 8},
-    {1401232038, 8},
-    {1171629508, 7},
-    {1605907622, 8},
-    {1985733919, 8},
-    {2112607018, 8},
-    {1261064982, 7},
-    {1228708929, 8},
-    {1970447131, 8},
-    {1718128926, 8},
-    {1486950008, 8},
-    {1264236335, 7},
-    {1481297260, 8},
-    {2081158596, 8},
+    {1325118494, 8, -32640},
+    {1967635072, 8, -32640},
+    {1496972845, 8, -32640},
+    {1401232038, 8, -32640},
+    {1171629508, 7, -16320},
+    {1605907622, 8, -32640},
+    {1985733919, 8, -32640},
+    {2112607018, 8, -32640},
+    {1261064982, 7, -16320},
+    {1228708929, 8, -32640},
+    {1970447131, 8, -32640},
+    {1718128926, 8, -32640},
+    {1486950008, 8, -32640},
+    {1264236335, 7, -16320},
+    {1481297260, 8, -32640},
+    {2081158596, 8, -32640},
 };
 static const struct nn_fully_connected_packed model_2_dense2 = {
     1, 48, 16, /* batch, depth, rows */
     12, /* inputs read, in fours */
-    {-128, -128, 127}, /* output: zero point, lowest and highest code */
+    {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FLOOR, /* how results become codes */
 };
 
@@ -702,8 +702,8 @@ static int model_2_dense2_run(void) {
 /* Layer 3: FULLY_CONNECTED scores
  * in   [1, 16] scale 0.122294821 zero point -128
  * out  [1, 3] scale 0.212352902 zero point -14
- * cost 48 multiply-accumulates, 100 bytes of constants
- * kernel packed, two rows to a lane */
+ * cost 48 multiply-accumulates, 112 bytes of constants
+ * kernel packed, two rows of weights to an int16 lane */
 /* weights [3, 16]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_3_scores_weights[16] = {
     0x00000000, 0x00000000, 0x00568100, 0x00750000, 0x6500ff81, 0x91000000, 0x00000000,
@@ -714,16 +714,16 @@ static const uint32_t model_3_scores_weights[16] = {
 static const int32_t model_3_scores_start[4] = {
     9381, -762715, -38816, -38816,
 };
-/* per output channel: multiplier, shift to the right */
+/* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_3_scores_scale[3] = {
-    {1518276309, 7},
-    {1155164255, 7},
-    {1131605537, 7},
+    {1518276309, 7, -1728},
+    {1155164255, 7, -1728},
+    {1131605537, 7, -1728},
 };
 static const struct nn_fully_connected_packed model_3_scores = {
     1, 16, 3, /* batch, depth, rows */
     4, /* inputs read, in fours */
-    {-14, -128, 127}, /* output: zero point, lowest and highest code */
+    {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FULL, /* how results become codes */
 };
 

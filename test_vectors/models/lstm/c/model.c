@@ -24,7 +24,7 @@ static union {
  * in   [1, 50, 6] scale 0.16633144 zero point 19
  * out  [1, 50, 32] scale 0.00784166623 zero point -1
  * cost 243200 multiply-accumulates, 6144 bytes of constants
- * kernel packed, two rows to a lane */
+ * kernel packed, two rows of weights to an int16 lane */
 /* input_forget weights [32, 6]: unit, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_0_unidirectional_sequence_lstm_0_input_forget_weights[64] = {
     0xe2000000, 0x0000ffe3, 0x00001f00, 0x00004900, 0xc300342f, 0xc700ec57, 0x0000be00,
@@ -323,8 +323,8 @@ static int model_1_strided_slice_1_run(void) {
 /* Layer 2: FULLY_CONNECTED scores
  * in   [1, 32] scale 0.00784166623 zero point -1
  * out  [1, 3] scale 0.0540089943 zero point -33
- * cost 96 multiply-accumulates, 164 bytes of constants
- * kernel packed, two rows to a lane */
+ * cost 96 multiply-accumulates, 176 bytes of constants
+ * kernel packed, two rows of weights to an int16 lane */
 /* weights [3, 32]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_2_scores_weights[32] = {
     0x00000000, 0xbf00ffa4, 0x006f9f00, 0x006ab500, 0x5400ffa7, 0xb800c100, 0xff9a9046,
@@ -337,16 +337,16 @@ static const uint32_t model_2_scores_weights[32] = {
 static const int32_t model_2_scores_start[4] = {
     448, 245184, -1677, -1677,
 };
-/* per output channel: multiplier, shift to the right */
+/* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_2_scores_scale[3] = {
-    {1537683937, 9},
-    {1685231053, 9},
-    {1388857311, 9},
+    {1537683937, 9, -16640},
+    {1685231053, 9, -16640},
+    {1388857311, 9, -16640},
 };
 static const struct nn_fully_connected_packed model_2_scores = {
     1, 32, 3, /* batch, depth, rows */
     8, /* inputs read, in fours */
-    {-33, -128, 127}, /* output: zero point, lowest and highest code */
+    {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FULL, /* how results become codes */
 };
 
