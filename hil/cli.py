@@ -23,6 +23,7 @@ COMMANDS = {
     "emit": ("pipeline.commands.emit", "write a model as C"),
     "flash": ("hil.commands.flash", "build the firmware with a model and upload it"),
     "run": ("hil.commands.run", "stream vectors to a board, compare, and say where accuracy goes"),
+    "diagnose": ("hil.commands.diagnose", "say what a run record shows: stage, place, cause, mend"),
     "report": ("hil.commands.report", "render run records as one HTML file"),
     "demo": ("hil.commands.demo", "the main job on recorded motion: both boards, three models"),
     "emulate": ("hil.commands.emulate", "run a board's firmware on a serial port of its own"),

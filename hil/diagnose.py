@@ -9,6 +9,7 @@ from hil.drift import chain
 from hil.findings import Finding
 from hil.record import Run
 from hil.rules.accuracy import step_losses, total_loss, unlabelled, weak_model
+from hil.rules.data import data_shift
 from hil.rules.exactness import (
     comparison,
     device_differs,
@@ -25,6 +26,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     fault,
     link_trouble,
     memory,
+    data_shift,
     device_differs,
     preprocessing_differs,
     step_losses,

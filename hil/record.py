@@ -181,6 +181,72 @@ class InputEvidence:
 
 
 @dataclass(frozen=True)
+class ChannelShift:
+    """One channel, in training and in the windows under test, in its unit.
+
+    effect: how far log(std) lies from the training subjects' mean, in standard deviations between
+    them (None: fewer than three subjects). *_rail: share of samples at an end of int16.
+    *_psd: power spectral density, unit² / Hz, at DataShift.frequencies.
+    """
+
+    name: str
+    unit: str
+    training_mean: float
+    training_std: float
+    target_mean: float
+    target_std: float
+    effect: float | None
+    training_rail: float
+    target_rail: float
+    training_psd: tuple[float, ...]
+    target_psd: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A shift that would explain the difference, and what undoing it does.
+
+    kind: "mirrored", "rotated", "swapped-sensors" or "unit". undo: channel i becomes sign · channel
+    source, by name ("-ay"); factor: what every channel is multiplied by. distance: maximum mean
+    discrepancy to the training windows after undoing. float_predicted, int8_predicted: the classes
+    that the first float model (empty: there is none) and the int8 definition then give.
+    """
+
+    kind: Literal["mirrored", "rotated", "swapped-sensors", "unit"]
+    undo: tuple[str, ...]
+    factor: tuple[float, ...]
+    distance: float
+    float_predicted: tuple[int, ...]
+    int8_predicted: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DataShift:
+    """The windows under test against the model's training windows, before any model.
+
+    seen_correct of seen_total: what the first float model gets right of labelled training windows;
+    it has seen them, so that this is an upper bound of what it does on new recordings.
+    gravity_norm: median length of a window's mean acceleration, in g, training and target.
+    gyro_rms: of the angular rate, rad/s. rail_share: samples at an end of int16. rotation_deg:
+    between the mean directions of gravity. distance: as in Correction, nothing undone; p_value: of
+    that distance, recordings exchanged between both sets, and how many recordings there were.
+    """
+
+    seen_correct: int
+    seen_total: int
+    subjects: tuple[str, ...]
+    channels: tuple[ChannelShift, ...]
+    frequencies: tuple[float, ...]
+    gravity_norm: tuple[float, float] | None
+    gyro_rms: tuple[float, float] | None
+    rotation_deg: float | None
+    distance: float
+    p_value: float
+    recordings: tuple[int, int]
+    corrections: tuple[Correction, ...]
+
+
+@dataclass(frozen=True)
 class ByteComparison:
     """Two columns that must agree to the byte, or two int8 inputs.
 
@@ -260,6 +326,7 @@ class Run:
     device_layers: tuple[LayerDevice, ...]
     layer_evidence: tuple[LayerEvidence, ...]
     input_evidence: InputEvidence | None
+    data_shift: DataShift | None
     comparisons: tuple[ByteComparison, ...]
     compression: tuple[CompressionRow, ...]
     memory: Memory | None
@@ -284,6 +351,7 @@ def load_run(path: Path) -> Run:
     run = from_json(Run, raw, path.name)
     _check_lengths(path, run)
     _check_evidence(path, run)
+    _check_shift(path, run)
     return run
 
 
@@ -310,6 +378,22 @@ def _check_evidence(path: Path, run: Run) -> None:
         raise InputError(f"{where}: its windows do not have {channels} channels")
     _check_hex(where, [text for p in given.pairs for text in (p.expected, p.actual)], size)
     _check_hex(where, [p.raw for p in given.pairs], 2 * size)
+
+
+def _check_shift(path: Path, run: Run) -> None:
+    """Refuse predictions and spectra that do not fit the windows."""
+    shift, where = run.data_shift, f"{path}: data_shift"
+    if shift is None:
+        return
+    count, classes = len(run.windows.label), len(run.windows.classes)
+    for i, item in enumerate(shift.corrections):
+        for name in ("float_predicted", "int8_predicted"):
+            predicted = getattr(item, name)
+            if len(predicted) not in (0, count) or not all(0 <= p < classes for p in predicted):
+                raise InputError(f"{where}.corrections[{i}].{name}: not one class a window")
+    for i, channel in enumerate(shift.channels):
+        if not len(channel.training_psd) == len(channel.target_psd) == len(shift.frequencies):
+            raise InputError(f"{where}.channels[{i}]: not one density for each frequency")
 
 
 def _check_hex(where: str, texts: list[str], size: int) -> None:

@@ -14,9 +14,10 @@ from hil.identity import Identity as DeviceIdentity
 from hil.inputs import Inputs, load_inputs
 from hil.measure import Bench, Measured, measure
 from hil.model_folder import ModelFolder, load_model_folder, sha256_file
-from hil.record import Identity, Memory, Run
+from hil.record import DataShift, Identity, Memory, Run
 from hil.reference import Reference, run_reference
 from hil.target import Say, Target, connect
+from hil.undo import data_shift
 from hil.wire.messages import LastFaultReply
 
 #: Seconds to wait for a device that has just failed to say what happened.
@@ -47,6 +48,7 @@ class Job:
     folder: ModelFolder
     inputs: Inputs
     reference: Reference
+    shift: DataShift | None
 
 
 def prepare(options: Options) -> Job:
@@ -57,7 +59,8 @@ def prepare(options: Options) -> Job:
         raise InputError(f"--max-drop {options.max_drop:g}: must be from 0 to 100 points")
     folder = load_model_folder(options.model)
     inputs = load_inputs(folder, options.vectors, options.limit)
-    return Job(folder, inputs, run_reference(folder, inputs, options.quiet))
+    reference = run_reference(folder, inputs, options.quiet)
+    return Job(folder, inputs, reference, data_shift(folder, inputs, reference))
 
 
 def run(options: Options, say: Say) -> Run:
@@ -95,6 +98,7 @@ def run_on(target: Target, options: Options, job: Job) -> Run:
         job.folder,
         job.inputs,
         job.reference,
+        job.shift,
         measured,
         outcome,
         memory,

@@ -47,6 +47,9 @@ REMEDIES: Final = {
 #: One bit of precision is 6.02 dB; a layer that loses more than that at once stands out.
 SQNR_DROP_DB: Final = 6.02
 
+#: Training windows are known to the model: being better on them by less than this says nothing.
+SEEN_MARGIN: Final = 0.20
+
 Verdict = Literal["above", "unclear", "within"]
 
 
@@ -224,6 +227,14 @@ def unlabelled(run: Run) -> list[Finding]:
     ]
 
 
+def good_in_training(run: Run, item: Column) -> bool:
+    """Whether the model is far better on its training windows: then the windows are different."""
+    shift, value = run.data_shift, accuracy(run, item)
+    if shift is None or not shift.seen_total or value is None:
+        return False
+    return shift.seen_correct / shift.seen_total - value.value > SEEN_MARGIN
+
+
 def weak_model(run: Run) -> list[Finding]:
     """The first model of the chain is no better than always answering the commonest class."""
     first = next(iter(chain(run)), None)
@@ -232,7 +243,7 @@ def weak_model(run: Run) -> list[Finding]:
         return []
     labels = [run.windows.label[i] for i in usable(run, first).nonzero()[0]]
     commonest = max(labels.count(k) for k in set(labels)) / len(labels)
-    if len(set(labels)) < 2 or value.low > commonest:
+    if len(set(labels)) < 2 or value.low > commonest or good_in_training(run, first):
         return []
     return [
         note(

@@ -8,7 +8,7 @@ from hil.drift import chain, class_counts, usable
 from hil.errors import clean
 from hil.findings import Finding
 from hil.record import Column, Run
-from hil.rules.accuracy import STEPS
+from hil.rules.accuracy import STEPS, good_in_training
 from hil.rules.wording import note, percent, problem
 from hil.stats import mcnemar_exact, multinomial_p
 
@@ -18,6 +18,11 @@ EXCESS: Final = 0.20
 SIGNIFICANCE: Final = 0.001
 #: Without labels the true shares are unknown; this large a share asks for a look.
 UNLABELLED_SHARE: Final = 0.9
+REMEDIES: Final = {
+    "training": "train with balanced classes and check the labels",
+    "data": "the model is right on its training windows: check units, axes and mounting",
+    "preprocessing": "check units and axis order",
+}
 
 
 def predominance(run: Run) -> list[Finding]:
@@ -53,7 +58,8 @@ def _finding(run: Run, item: Column, k: int) -> Finding:
     total = sum(true)
     name = clean(run.windows.classes[k], 40)
     before = next((c for c in run.columns if c.name == item.after), None)
-    stage = STEPS.get((before.kind, item.kind), "quantization") if before else "training"
+    first = "data" if good_in_training(run, item) else "training"
+    stage = STEPS.get((before.kind, item.kind), "quantization") if before else first
     begins = f"it begins at {item.name}" if before else "the first model does so already"
     evidence = [
         f"{clean(c, 40)}: predicted {p}, true {t} of {total} windows"
@@ -63,11 +69,7 @@ def _finding(run: Run, item: Column, k: int) -> Finding:
         f"{item.name} answers {name} for {percent(predicted[k] / total)} of the windows, though "
         f"only {percent(true[k] / total)} are; {begins}"
     )
-    remedy = (
-        "train with balanced classes and check the labels"
-        if stage == "training"
-        else "check scale and zero point of the input and output, units and axis order"
-    )
+    remedy = REMEDIES.get(stage, "check scale and zero point of the input and output")
     return problem(stage, "predominance", headline, location=name, evidence=evidence, remedy=remedy)
 
 

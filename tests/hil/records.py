@@ -120,6 +120,7 @@ def good_run(n: int = 300, **changes: Any) -> Run:
         device_layers=(layer(0), layer(1), layer(2)),
         layer_evidence=(),
         input_evidence=None,
+        data_shift=None,
         comparisons=(
             same("device", n=n), same("device", "input", n), same("device-raw", n=n),
             same("device-raw", "input", n),

@@ -69,6 +69,7 @@ def sample_run(
         device_layers=layers,
         layer_evidence=(),
         input_evidence=None,
+        data_shift=None,
         comparisons=sample_comparisons(windows),
         compression=(
             CompressionRow("baseline (Keras)", 212_480, 178_022, 0.947, 0.0),
