@@ -113,11 +113,10 @@ class Connection:
         self._write()
         wake_at = session.wake_at()
         wait = 0.0 if wake_at is None else max(0.0, wake_at - self._clock())
-        data = self._transport.read(wait)
-        if data:
+        if data := self._transport.read(wait):
             session.receive(data, self._clock())
-        else:
-            session.expire(self._clock())
+        # Whatever came: a line full of something else (another program's log) is no answer.
+        session.expire(self._clock())
         self._write()
 
     def _write(self) -> None:

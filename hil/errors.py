@@ -35,6 +35,10 @@ class LinkError(DeviceError):
     """No answer, a vanished port, or bytes that make no sense."""
 
 
+class NoAnswerError(LinkError):
+    """Nothing that answers a request came for too long, whatever else did."""
+
+
 class RemoteError(DeviceError):
     """The device understood the request and refused it."""
 

@@ -102,7 +102,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if board is None:
         return None
     asked = _option(config, "--backend")
-    taken = choose(asked, _option(config, "--port"))
+    try:
+        taken = choose(asked, _option(config, "--port"))
+    except TinyhilError as error:
+        raise pytest.UsageError(f"tinyhil: {error}") from None
     how = " (chosen by auto)" if asked == "auto" else ""
     return f"tinyhil: board {board}, back end {taken}{how}, model {_option(config, '--model')}"
 

@@ -12,7 +12,7 @@ from typing import Final
 from hil.backend.base import EMULATED_DEVICE_ID, Backend, choose, load
 from hil.board import PROJECT_DIR, Board
 from hil.device import Device
-from hil.errors import DeviceError, IdentityError, clean
+from hil.errors import DeviceError, IdentityError, LinkError, NoAnswerError, clean
 from hil.firmware import build, source_hash, upload
 from hil.identity import Identity
 from hil.model_folder import ModelFolder
@@ -101,7 +101,13 @@ def _hardware(
     board: Board, backend: Backend, port: str | None, folder: ModelFolder, say: Say
 ) -> Target:
     device = Device(backend.open(board, None, port))
-    device.identify(expect_board=board.name)  # another board is never flashed over
+    try:
+        device.identify(expect_board=board.name)  # another board is never flashed over
+    except NoAnswerError as error:
+        raise LinkError(
+            f"{error} on {clean(port or '')}: is it the board's? One that does not carry this "
+            f"firmware yet: `tinyhil flash --board {board.name} --model {folder.path}`"
+        ) from None
     try:
         identity = _identify(device, board, folder)
     except IdentityError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hil.board import Board
-from hil.errors import InputError
+from hil.errors import InputError, clean
 
 #: Name → module and class. `auto` is resolved by `choose`.
 BACKENDS = {
@@ -80,7 +80,15 @@ class Backend(Protocol):
 
 
 def choose(name: str, port: str | None) -> str:
-    """Resolve `auto`: a board given by `port`, else the embedded emulator."""
+    """Resolve `auto`: a board given by `port`, else the embedded emulator.
+
+    Raises InputError for a port that would be passed over in silence: somebody who names one means
+    a board, and must not be given an emulator's results.
+    """
+    if port is not None and not port.strip():
+        raise InputError("--port is empty; `tinyhil boards` lists the ports there are")
+    if port is not None and name not in ("auto", "hardware"):
+        raise InputError(f"--port {clean(port)}: the {name} back end takes no port; leave out one")
     if name != "auto":
         return name
     return "hardware" if port else "embedded"

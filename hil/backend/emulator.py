@@ -124,12 +124,18 @@ class EmulatorProcess:
             except OSError as error:
                 raise LinkError(f"emulator: {error.strerror or error}") from None
             if not data or len(self._incoming) > MAX_LINE:
-                status = self._process.wait()
-                raise LinkError(f"the emulator has ended with status {status}")
+                raise LinkError(f"the emulator has ended with status {self._status()}")
             self._incoming += data
         line, _, self._incoming = self._incoming.partition(b"\n")
         message: Message = json.loads(line)
         return message
+
+    def _status(self) -> int:
+        """Return the exit status of a process that has closed its end, or said too much."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(END_TIMEOUT_S)
+        self._process.kill()
+        return self._process.wait()
 
     def drain(self) -> None:
         """Take in the events that have come, without waiting."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def execute(args: argparse.Namespace) -> int:
         raise InputError("--elf is a firmware with its model: leave out --model")
     board = load_board(args.board)
     elf = args.elf or build(board, args.model)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it cleans up
     emulator = EmulatorProcess(board, elf, None, ["--pacing", "baud"] if args.paced else [])
     try:
         with _symlink(args.link, str(emulator.pty)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hil.errors import LinkError
+from hil.errors import NoAnswerError
 from hil.wire.frame import BadFrame, Decoder, Frame, encode
 from hil.wire.messages import ErrorCode, ErrorReply
 from hil.wire.schema import ERROR_TYPE, MAX_BODY, REPLY_BIT
@@ -125,12 +125,12 @@ class Session:
         return min(self._due(flying), self._progress_at + self._patience)
 
     def expire(self, now: float) -> None:
-        """Act on the time: one request may be sent again. Raises LinkError when all is silent."""
+        """Act on the time: one request may be sent again. Raises NoAnswerError after `patience`."""
         flying = self._in_flight()
         if not flying:
             return
         if now >= self._progress_at + self._patience:
-            raise LinkError(f"no answer for {self._patience:g} s")
+            raise NoAnswerError(f"no answer for {self._patience:g} s")
         if now >= self._due(flying):
             self._timeout = min(2 * self._timeout, max(self._patience / 3, self._least_timeout))
             self._heard_at = now

@@ -62,6 +62,18 @@ def test_any_serial_program_can_open_the_port(start: Start, tmp_path: Path) -> N
     assert not os.path.lexists(link)
 
 
+def test_ended_by_a_supervisor_it_leaves_nothing(
+    start: Start, build: Build, tmp_path: Path
+) -> None:
+    link = tmp_path / "board"
+    process = start("--elf", str(build("b .")), "--link", str(link))
+    line(process)
+    assert link.is_symlink()
+    process.terminate()
+    assert process.wait(20) == 0
+    assert not os.path.lexists(link)
+
+
 def test_a_crash_and_a_lock_up_are_shown(start: Start, build: Build) -> None:
     process = start("--elf", str(build("udf #1")))
     assert "on /dev/pts/" in line(process)

@@ -127,6 +127,14 @@ def test_no_such_board_is_a_usage_error(pytester: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*invalid choice: 'arduino'*nano33*sensortile*"])
 
 
+def test_a_port_that_would_be_passed_over_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest(
+        "--pyargs", "hil.suite", "--board", "nano33", "--backend", "host", "--port", "/dev/ttyUSB0"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: tinyhil: --port /dev/ttyUSB0: the host back end*"])
+
+
 def test_a_device_in_order_passes(fake: Fake, pytester: pytest.Pytester) -> None:
     fake()
     record, report = pytester.path / "out" / "run.json", pytester.path / "out" / "run.html"

@@ -14,6 +14,7 @@ from fake_device import MODEL, FakeBackend
 from hil.board import load_board
 from hil.cli import main
 from hil.commands import boards
+from hil.errors import NoAnswerError
 from hil.record import load_run
 
 Fake = Callable[..., object]
@@ -149,6 +150,23 @@ def test_a_port_is_never_passed_over_in_silence(
 ) -> None:
     assert main(["run", "--board", "nano33", "--model", str(MODEL), *arguments]) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_a_port_where_nobody_answers_says_how_to_flash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Silent:
+        def __init__(self, transport: object) -> None: ...
+
+        def identify(self, **_expected: object) -> None:
+            raise NoAnswerError("no answer for 5 s")
+
+    monkeypatch.setattr("hil.target.Device", Silent)
+    monkeypatch.setattr("hil.backend.hardware.HardwareBackend.open", lambda *_: None)
+    assert main(["run", "--board", "nano33", "--model", str(MODEL), "--port", "/dev/x"]) == 3
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("tinyhil: no answer for 5 s on /dev/x: ")
+    assert f"`tinyhil flash --board nano33 --model {MODEL}`" in line
 
 
 def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:

@@ -12,7 +12,7 @@ from c_end import MAX_LAYERS, CDevice
 from memory_link import Clock, MemoryTransport
 
 from hil.device import Device
-from hil.errors import IdentityError, InputError, LinkError, RemoteError
+from hil.errors import IdentityError, InputError, LinkError, NoAnswerError, RemoteError
 from hil.record import Link
 from hil.wire.frame import Decoder, Frame
 from hil.wire.messages import DataForm, LastFaultReply, MemoryReply
@@ -210,6 +210,27 @@ def test_nobody_there() -> None:
     with pytest.raises(LinkError, match=r"no answer for 3 s"):
         d.identify(deadline=3)
     assert clock.now == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.parametrize("noise", [b"temperature 21.5\r\n", b"\0", bytes(range(256))])
+def test_a_line_full_of_something_else_is_not_a_device(noise: bytes) -> None:
+    clock = Clock()
+
+    class Talker:
+        def read(self, timeout: float) -> bytes:
+            clock.now += 0.01
+            assert clock.now < 20, "waits for ever"
+            return noise
+
+        def write(self, data: bytes) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(NoAnswerError, match="no answer for 5 s"):
+        Device(Talker(), clock=clock).identify()
+    assert clock.now == pytest.approx(5, abs=0.1)
 
 
 def test_a_line_that_echoes_is_not_a_device() -> None:
