@@ -26,6 +26,7 @@ COMMANDS = {
     "diagnose": ("hil.commands.diagnose", "say what a run record shows: stage, place, cause, mend"),
     "report": ("hil.commands.report", "render run records as one HTML file"),
     "demo": ("hil.commands.demo", "the main job on recorded motion: both boards, three models"),
+    "zoo": ("hil.commands.zoo", "plant faults and count how often the diagnosis is right"),
     "emulate": ("hil.commands.emulate", "run a board's firmware on a serial port of its own"),
 }
 

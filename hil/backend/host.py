@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -36,12 +37,21 @@ END_TIMEOUT_S = 2.0
 COMPILE_TIMEOUT_S = 300
 
 
-def build_host(board: Board, model: Path | None, *, sanitize: bool = False) -> Path:
+def build_host(
+    board: Board,
+    model: Path | None,
+    *,
+    sanitize: bool = False,
+    code: Path | None = None,
+    flags: Sequence[str] = (),
+) -> Path:
     """Build the firmware as a program that says it is `board`; return its path.
 
     `model`: a model folder, None for the committed one. `sanitize`: with AddressSanitizer and
-    UndefinedBehaviorSanitizer. The same sources are built once. Raises ToolError when `cc` is
-    missing or fails.
+    UndefinedBehaviorSanitizer. `code`: a folder with the model's C, used as it is in place of
+    what `model` emits; it and `flags`, put before the recipe's include paths, are how the fault zoo
+    builds what is wrong. The same sources are built once. Raises ToolError when `cc` is missing or
+    fails.
     """
     compiler = shutil.which("cc")
     if compiler is None:
@@ -49,8 +59,9 @@ def build_host(board: Board, model: Path | None, *, sanitize: bool = False) -> P
     with tempfile.TemporaryDirectory(prefix="tinyhil-") as scratch:
         generated = Path(scratch)
         (generated / "build_info.h").write_text(build_info(board, board.facts.baud))
-        folders = [*(LIBRARY_DIR / name for name in LIBRARIES), _model_dir(model, generated)]
-        command = [compiler, *C_FLAGS, *(SANITIZER_FLAGS if sanitize else ())]
+        folders = [LIBRARY_DIR / name for name in LIBRARIES]
+        folders.append(code or _model_dir(model, generated))
+        command = [compiler, *C_FLAGS, *(SANITIZER_FLAGS if sanitize else ()), *flags]
         command += [f"-I{folder}" for folder in (generated, SOURCE_DIR, *folders)]
         sources = [*SOURCE_DIR.glob("*.c"), *(SOURCE_DIR / "port" / "host").glob("*.c")]
         sources += [path for folder in folders for path in folder.glob("*.c")]

@@ -1,0 +1,81 @@
+"""`tinyhil zoo`: plant named faults and count how often the diagnosis names the right one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hil.board import PROJECT_DIR
+from hil.errors import InputError
+from hil.faults import FAULTS
+from hil.strict_json import read_json, to_json
+from hil.zoo.collection import collect, specimens
+from hil.zoo.score import Score, score, worse
+from hil.zoo.table import table
+
+#: What the committed matrix holds: causes named right in the quick subset and in the whole zoo.
+MATRIX = PROJECT_DIR / "benchmarks" / "zoo_matrix.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--quick", action="store_true", help="each fault once, on one board")
+    parser.add_argument("--only", metavar="NAME", help="faults whose name begins so")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/zoo"), help="where results are kept (build/zoo)"
+    )
+    parser.add_argument("--list", action="store_true", help="name the faults and end")
+    parser.add_argument(
+        "--accept", action="store_true", help=f"make {MATRIX.name} what this call finds"
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run, score, print; exit code 1 when a cause is named right less often than committed."""
+    if args.list:
+        for fault in FAULTS.values():
+            print(f"{fault.name:34} {', '.join(fault.places):18} {fault.about}")
+        return 0
+    if not 1 <= args.jobs <= 64:
+        raise InputError(f"--jobs {args.jobs}: must be from 1 to 64")
+    wanted = specimens(args.quick, args.only)
+    result = score(collect(wanted, args.out, args.jobs, quiet=args.json))
+    _write(args.out / "score.json", to_json(result))
+    lines = _compare(result, args)
+    if args.json:
+        print(json.dumps({"score": to_json(result), "worse": lines}))
+    else:
+        print(table(result))
+        print("\n".join(f"worse than committed: {line}" for line in lines))
+    return int(bool(lines))
+
+
+def _compare(result: Score, args: argparse.Namespace) -> list[str]:
+    """Return what is worse than committed; nothing is compared where a part was run."""
+    if args.only:
+        return []
+    which = "quick" if args.quick else "whole"
+    committed = read_json(MATRIX) if MATRIX.is_file() else {}
+    if not isinstance(committed, dict):
+        raise InputError(f"{MATRIX}: not a matrix; make it anew: tinyhil zoo --accept")
+    if args.accept:
+        alarms = result.clean_alarms.right
+        _write(MATRIX, {**committed, which: {"alarms": alarms, "matrix": result.matrix}})
+        return []
+    before = committed.get(which)
+    if not isinstance(before, dict):
+        return []
+    lines = worse(result.matrix, before["matrix"])
+    if result.clean_alarms.right > before["alarms"]:
+        lines.append(f"{result.clean_alarms.right} false alarms, {before['alarms']} before")
+    return lines
+
+
+def _write(path: Path, data: object) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
