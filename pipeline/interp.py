@@ -21,25 +21,25 @@ BATCH = 64
 BATCH_MACS = 2**25
 
 
-def run(graph: Graph, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return the outputs [N, *output shape] for int8 inputs [N, *input shape].
+def run(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
+    """Return the outputs [N, *output shape] for inputs [N, *input shape] of the model's dtypes.
 
     The model must have passed `pipeline.verify`. inputs may leave out axes of 1: [N, 50, 6] for a
     model whose input is [1, 50, 6].
     """
-    output: NDArray[np.int8] = run_layers(graph, inputs)[graph.outputs[0]]
+    output: NDArray[Any] = run_layers(graph, inputs)[graph.outputs[0]]
     return output
 
 
-def run_layers(graph: Graph, inputs: NDArray[np.int8]) -> dict[int, NDArray[Any]]:
+def run_layers(graph: Graph, inputs: NDArray[Any]) -> dict[int, NDArray[Any]]:
     """Return tensor index → values [N, *shape], of the input and of every operator's output."""
     parts = list(_batches(graph, inputs))
     return {i: np.concatenate([part[i] for part in parts]) for i in parts[0]}
 
 
-def _batches(graph: Graph, inputs: NDArray[np.int8]) -> Iterator[dict[int, NDArray[Any]]]:
+def _batches(graph: Graph, inputs: NDArray[Any]) -> Iterator[dict[int, NDArray[Any]]]:
     source = graph.tensors[graph.inputs[0]]
-    shaped = np.asarray(inputs, np.int8).reshape(len(inputs), *source.shape)
+    shaped = np.asarray(inputs, source.dtype).reshape(len(inputs), *source.shape)
     heaviest = max(OPERATORS[op.name].macs(graph, op) for op in graph.ops)
     batch = max(1, min(BATCH, BATCH_MACS // max(heaviest, 1)))
     for start in range(0, max(len(shaped), 1), batch):

@@ -68,13 +68,18 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operator. `options` is its table of pipeline/options.py, None where it has none there."""
+    """One operator. `options` is its table of pipeline/options.py, None where it has none there.
+
+    An operator of the file with several outputs (SPLIT, UNPACK) is as many here, one for each;
+    `part` says which it is.
+    """
 
     index: int
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
+    part: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,10 @@ class Graph:
         """Return the inputs that are neither constants nor state, in operator order."""
         tensors = (self.tensors[i] for i in op.inputs if i != ABSENT)
         return [t for t in tensors if t.data is None and not t.variable]
+
+    def source_of(self, op: Op) -> Tensor:
+        """Return an operator's first activation (a verified one has at least one)."""
+        return self.activations(op)[0]
 
     def layer_name(self, op: Op) -> str:
         """Return a short name for people: the Keras layer where the file tells, else the operator.

@@ -74,7 +74,7 @@ def _homes(graph: Graph) -> dict[int, tuple[int, int]]:
         if at is None:
             homes[target] = (target, 0)
         else:
-            home, before = homes[op.inputs[0]]
+            home, before = homes[graph.source_of(op).index]
             homes[target] = (home, before + at)
         homes.update({i: (i, 0) for i in op.inputs if i >= 0 and graph.tensors[i].variable})
     return homes

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError, clean
 from hil.files import read_file
 from pipeline.flatbuffer import FlatbufferError, Table, root
+from pipeline.fold import fold
 from pipeline.ir import ABSENT, Graph, Op, Quantization, Tensor
 from pipeline.operator_names import CUSTOM, operator_name
 from pipeline.options import TABLES
@@ -53,7 +54,7 @@ def parse_tflite(data: bytes, name: str) -> Graph:
         subgraphs = model.tables(2, 64)
         if len(subgraphs) != 1:
             raise FlatbufferError(f"{len(subgraphs)} subgraphs, must be one")
-        return _graph(data, model, subgraphs[0])
+        return fold(_graph(data, model, subgraphs[0]))
     except FlatbufferError as error:
         raise InputError(f"{name}: not a readable .tflite: {clean(str(error))}") from None
 
@@ -64,9 +65,11 @@ def _graph(data: bytes, model: Table, subgraph: Table) -> Graph:
     tensors = tuple(
         _tensor(i, table, buffers) for i, table in enumerate(subgraph.tables(0, MAX_TENSORS))
     )
-    ops = tuple(
-        _op(i, table, codes, len(tensors)) for i, table in enumerate(subgraph.tables(3, MAX_OPS))
-    )
+    stored = (_op(i, t, codes, len(tensors)) for i, t in enumerate(subgraph.tables(3, MAX_OPS)))
+    single = [part for op in stored for part in _parts(op)]
+    if len(single) > MAX_OPS:
+        raise FlatbufferError(f"{len(single)} operators, more than {MAX_OPS}")
+    ops = tuple(dataclasses.replace(op, index=i) for i, op in enumerate(single))
     inputs = _indices(subgraph, 1, len(tensors), "the model's inputs")
     outputs = _indices(subgraph, 2, len(tensors), "the model's outputs")
     return Graph(tensors, ops, inputs, outputs, hashlib.sha256(data).digest())
@@ -96,6 +99,16 @@ def _op(index: int, table: Table, codes: list[str], tensors: int) -> Op:
     if ABSENT in outputs:
         raise FlatbufferError(f"{what} has an output that is not there")
     return Op(index, codes[code], inputs, outputs, _options(table))
+
+
+def _parts(op: Op) -> list[Op]:
+    """Return one operator per output for those that cut their input into pieces."""
+    if op.name not in ("SPLIT", "UNPACK"):
+        return [op]
+    return [
+        dataclasses.replace(op, outputs=(output,), part=part)
+        for part, output in enumerate(op.outputs)
+    ]
 
 
 def _options(table: Table) -> Any:

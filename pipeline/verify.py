@@ -11,8 +11,8 @@ from typing import Final
 
 from hil.errors import InputError, clean
 from pipeline.ir import ABSENT, Graph, Op, Tensor
-from pipeline.ops import OPERATORS, RefusedError
-from pipeline.ops.base import check_activation
+from pipeline.ops import OPERATORS, RefusedError, shape, view
+from pipeline.ops.base import check_activation, require
 from pipeline.tflite import read_tflite
 
 #: Places of `shape` in `struct nn_layer` (firmware/lib/nn/nn_model.h), and the largest in one.
@@ -20,6 +20,13 @@ MAX_RANK: Final = 4
 MAX_DIM: Final = 2**16 - 1
 #: Of one activation, in bytes: sixteen times the RAM of the larger board.
 MAX_ACTIVATION: Final = 2**22
+
+#: Operators that move values without reading them.
+MOVING: Final = frozenset({*shape.INPUTS, *view.VIEWS, "CONCATENATION", "PACK"})
+
+#: What a model may take, and what it may give.
+INPUT_TYPES: Final = ("int8", "uint8", "float32")
+OUTPUT_TYPES: Final = (*INPUT_TYPES, "int32", "int64")
 
 FULL_INT8: Final = (
     "convert it with full integer quantization (TFLITE_BUILTINS_INT8, int8 input and output)"
@@ -37,16 +44,41 @@ def verify(graph: Graph, name: str) -> None:
     """Raise InputError unless the model can be run; `name` is the file's, for the message."""
     if not graph.ops:
         raise InputError(f"{name}: has no operators")
-    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs)}
-    floats = [t for t in graph.tensors if t.dtype == "float32" and t.index in used]
-    if floats:
-        constants = [t for t in floats if t.data is not None]
-        what, example = ("weights", constants[0]) if constants else ("activations", floats[0])
-        name_there = clean(example.name, 60)
-        raise InputError(f"{name}: has float {what} ({name_there}); {FULL_INT8}")
+    if scheme := _other_scheme(graph):
+        raise InputError(f"{name}: {scheme}; {FULL_INT8}")
     reasons = list(_unsupported(graph)) or list(_ill_formed(graph)) or list(_refused(graph))
     if reasons:
         raise InputError(f"{name}: {'; '.join(reasons)}")
+
+
+def _other_scheme(graph: Graph) -> str | None:
+    """Return in which way the model as a whole is not an int8 one, None where it is.
+
+    float32 may stand at its ends, where QUANTIZE and DEQUANTIZE are; so may uint8.
+    """
+    used = {i for op in graph.ops for i in (*op.inputs, *op.outputs) if i != ABSENT}
+    others = [t for t in graph.tensors if t.dtype in ("float32", "uint8") and t.index in used]
+    ends = _ends(graph)
+    strange = [t for t in others if t.data is not None or t.index not in ends]
+    if not strange:
+        return None
+    constants = [t for t in strange if t.data is not None]
+    what, example = ("weights", constants[0]) if constants else ("activations", strange[0])
+    where = clean(example.name, 60)
+    if example.dtype == "uint8":
+        return f"is quantized to uint8, the older scheme (its {what} {where})"
+    return f"has float {what} ({where})"
+
+
+def _ends(graph: Graph) -> set[int]:
+    """Return the tensors that are only quantized from, or (de)quantized to and then moved."""
+    others_read = {i for op in graph.ops if op.name != "QUANTIZE" for i in op.inputs}
+    ends = {i for op in graph.ops for i in op.inputs} - others_read
+    for op in graph.ops:
+        moved = op.name in MOVING and any(i in ends for i in op.inputs)
+        if moved or op.name in ("QUANTIZE", "DEQUANTIZE"):
+            ends.update(op.outputs)
+    return ends
 
 
 def layer(graph: Graph, op: Op) -> str:
@@ -81,7 +113,7 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         if graph.tensors[indices[0]].elements > MAX_ACTIVATION:
             yield f"the model's {what} is too large"
         try:
-            check_activation(graph.tensors[indices[0]], f"the model's {what}")
+            _check_end(graph.tensors[indices[0]], what)
         except RefusedError as refused:
             yield f"{refused}; {FULL_INT8}"
     ready = {graph.inputs[0]}
@@ -93,6 +125,8 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
             if tensor.data is None and not tensor.variable and tensor.index not in ready:
                 where = f"{op.name} at {layer(graph, op)}"
                 yield f"{where} reads tensor {tensor.index} before it is made"
+        if not graph.activations(op):
+            yield f"{op.name} at {layer(graph, op)} reads constants only"
         target = graph.output_of(op)
         if target.index in ready or target.data is not None or target.variable:
             yield f"{op.name} at {layer(graph, op)} overwrites tensor {target.index}"
@@ -101,6 +135,15 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         ready.add(target.index)
     if graph.outputs[0] not in ready or graph.outputs[0] == graph.inputs[0]:
         yield "its output is not made by any operator"
+
+
+def _check_end(tensor: Tensor, what: str) -> None:
+    if tensor.dtype == "int8":
+        check_activation(tensor, f"the model's {what}")
+        return
+    allowed = INPUT_TYPES if what == "input" else OUTPUT_TYPES
+    good = tensor.dtype in allowed and tensor.data is None and tensor.elements > 0
+    require(good, f"the model's {what} is {tensor.dtype}")
 
 
 def _too_large(tensor: Tensor) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.layout import merged, strides_of
-from pipeline.emit_c.text import array, shape_text
+from pipeline.emit_c.operand import operand
 from pipeline.ir import Op
 from pipeline.ops.elementwise import limits, product_of, sum_of
 
@@ -47,16 +47,6 @@ def _rows(context: Context, op: Op) -> list[Row]:
     return [_walk(context, op), _zero_points(context, op), *scaling, _limits(context, op)]
 
 
-def _operand(context: Context, op: Op, place: int) -> tuple[str, str, int]:
-    """Return (definition, address, bytes of constants) of an input."""
-    tensor = context.graph.need(op, place)
-    if tensor.data is None:
-        return "", context.at(tensor), 0
-    name = context.symbol(op, f"input_{place}")
-    comment = f"constant input {shape_text(tensor.shape)}"
-    return array("int8_t", name, tensor.data, comment), name, tensor.size
-
-
 KERNELS = {"ADD": "nn_add", "SUB": "nn_add", "MUL": "nn_mul"} | dict.fromkeys(
     ("MAXIMUM", "MINIMUM"), "nn_choose"
 )
@@ -65,7 +55,7 @@ KERNELS = {"ADD": "nn_add", "SUB": "nn_add", "MUL": "nn_mul"} | dict.fromkeys(
 def _elementwise(context: Context, op: Op) -> LayerCode:
     symbol, kernel = context.symbol(op), KERNELS[op.name]
     layer = struct(kernel, symbol, _rows(context, op))
-    first, second = (_operand(context, op, i) for i in (0, 1))
+    first, second = (operand(context, op, i) for i in (0, 1))
     call = f"{kernel}(&{symbol}, {first[1]}, {second[1]}, {context.target(op)});"
     return LayerCode(first[0] + second[0] + layer, call, first[2] + second[2])
 

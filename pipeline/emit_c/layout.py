@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-#: Loops in the kernels (firmware/lib/nn/nn_walk.h).
-AXES: Final = 4
+#: Loops in the kernels: of nn_walk.h, and of nn_move.h, which takes bytes of an element as an axis.
+WALK_AXES: Final = 4
+MOVE_AXES: Final = 5
 
 Strides = tuple[int, ...]
 
@@ -23,8 +24,10 @@ def strides_of(shape: tuple[int, ...], within: tuple[int, ...]) -> Strides:
     return tuple(int(s) if d > 1 else 0 for s, d in zip(steps, within, strict=True))
 
 
-def merged(shape: tuple[int, ...], *walks: Strides) -> tuple[tuple[int, ...], list[Strides]]:
-    """Return (shape, strides per walk) of AXES axes that visit the same places in the same order.
+def merged(
+    shape: tuple[int, ...], *walks: Strides, loops: int = WALK_AXES
+) -> tuple[tuple[int, ...], list[Strides]]:
+    """Return (shape, strides per walk) of `loops` axes that visit the same places in order.
 
     Axes of one are dropped, neighbours joined where every walk allows it.
     """
@@ -37,8 +40,8 @@ def merged(shape: tuple[int, ...], *walks: Strides) -> tuple[tuple[int, ...], li
             axes[-1] = (axes[-1][0] * extent, steps)
         else:
             axes.append((extent, steps))
-    assert len(axes) <= AXES
-    axes = [(1, (0,) * len(walks))] * (AXES - len(axes)) + axes
+    assert len(axes) <= loops
+    axes = [(1, (0,) * len(walks))] * (loops - len(axes)) + axes
     return (
         tuple(extent for extent, _ in axes),
         [tuple(steps[w] for _, steps in axes) for w in range(len(walks))],

@@ -10,10 +10,13 @@ import numpy as np
 from hil import __version__
 from hil.errors import InputError
 from pipeline.emit_c import (
+    arg_max,
+    convert,
     depthwise,
     elementwise,
     lstm,
     matrix,
+    move,
     pool,
     reduce,
     shape,
@@ -28,7 +31,10 @@ from pipeline.ops import OPERATORS
 from pipeline.plan import Plan, make_plan
 from pipeline.preprocess import Preprocessing
 
-FAMILIES = (matrix, depthwise, pool, elementwise, reduce, softmax, unary, shape, lstm)
+FAMILIES = (
+    matrix, depthwise, pool, elementwise, unary, convert, reduce, arg_max, softmax, shape, move,
+    lstm,
+)  # fmt: skip
 EMITTERS: dict[str, Emitter] = {name: e for f in FAMILIES for name, e in f.EMITTERS.items()}
 
 MAX_INPUTS = 4  # NN_MAX_INPUTS of firmware/lib/nn/nn_model.h
@@ -69,7 +75,8 @@ def generate(source: Source, name: str) -> ModelCode:
     layers = [c.emitter.code(context, c.op) for c in choices]
     plan = replace(plan, size=max(plan.size, *(-(-layer.reads_to // 4) * 4 for layer in layers)))
     context = replace(context, plan=plan)
-    headers = {h for c in choices if (h := c.emitter.header) is not None}
+    running = (c for c in choices if OPERATORS[c.op.name].alias(graph, c.op) is None)
+    headers = {h for c in running if (h := c.emitter.header) is not None}
     return ModelCode(
         name=name,
         interface=_interface(source, context),
@@ -95,14 +102,22 @@ def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
     return graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
 
 
+def _meaning(tensor: Tensor) -> tuple[float, int]:
+    """Return (scale, zero point); of what is not quantized (places, floats), 1 and 0."""
+    if tensor.quantization is None:
+        return 1.0, 0
+    return float(tensor.scale), tensor.zero_point
+
+
 def _interface(source: Source, context: Context) -> str:
     graph, name = source.graph, context.name
     first, last = _ends(graph)
     sizes = "".join(
-        f"#define {name}_{what}_SIZE {t.size} /* bytes; int8 {shape_text(t.shape)} */\n"
-        f"#define {name}_{what}_SCALE {float_literal(float(t.scale))}\n"
-        f"#define {name}_{what}_ZERO_POINT {t.zero_point}\n"
+        f"#define {name}_{what}_SIZE {t.size} /* bytes; {t.dtype} {shape_text(t.shape)} */\n"
+        f"#define {name}_{what}_SCALE {float_literal(scale)}\n"
+        f"#define {name}_{what}_ZERO_POINT {zero_point}\n"
         for what, t in (("INPUT", first), ("OUTPUT", last))
+        for scale, zero_point in [_meaning(t)]
     )
     return f"""\
 #ifndef {name}_H
@@ -172,9 +187,10 @@ def _implementation(
 
 
 def _quantization(tensor: Tensor) -> str:
-    return (
-        f"{shape_text(tensor.shape)} scale {float(tensor.scale):.9g} zero point {tensor.zero_point}"
-    )
+    shape = shape_text(tensor.shape)
+    if tensor.dtype != "int8" or tensor.quantization is None:
+        return f"{shape} {tensor.dtype}"
+    return f"{shape} scale {float(tensor.scale):.9g} zero point {tensor.zero_point}"
 
 
 def _layer(context: Context, choice: Choice, layer: LayerCode) -> str:
@@ -183,9 +199,10 @@ def _layer(context: Context, choice: Choice, layer: LayerCode) -> str:
     macs = OPERATORS[op.name].macs(graph, op)
     cost = f"{macs} multiply-accumulates, {layer.constant_bytes} bytes of constants"
     kernel = f"\n * kernel {choice.why}" if choice.why else ""
+    sources = "\n * and  ".join(_quantization(tensor) for tensor in graph.activations(op))
     return f"""\
 /* {title}
- * in   {_quantization(graph.need(op, 0))}
+ * in   {sources}
  * out  {_quantization(graph.output_of(op))}
  * cost {cost}{kernel} */
 {layer.definitions}

@@ -1,10 +1,12 @@
-"""MEAN in C."""
+"""MEAN and REDUCE_MAX in C."""
 
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, range_row, struct
 from pipeline.ir import Op
-from pipeline.ops.reduce import mean_of
+from pipeline.ops.reduce import mean_of, sizes_of
+
+SIZES = "outer, count, middle, count, inner: the counts are reduced"
 
 
 def _mean(context: Context, op: Op) -> LayerCode:
@@ -14,7 +16,7 @@ def _mean(context: Context, op: Op) -> LayerCode:
         "nn_mean",
         symbol,
         [
-            (numbers(mean.outer, mean.count, mean.inner), "outer, count, inner"),
+            (numbers(*mean.sizes), SIZES),
             (
                 f"{{{numbers(mean.bias, mean.multiplier, mean.shift)}}}",
                 "-count * zero point, multiplier, shift",
@@ -26,4 +28,15 @@ def _mean(context: Context, op: Op) -> LayerCode:
     return LayerCode(layer, call, 0)
 
 
-EMITTERS = {"MEAN": Emitter("nn_mean.h", _mean)}
+def _max(context: Context, op: Op) -> LayerCode:
+    symbol = context.symbol(op)
+    sizes = numbers(*sizes_of(context.graph, op))
+    layer = struct("nn_reduce_max", symbol, [(sizes, SIZES)])
+    call = f"nn_reduce_max(&{symbol}, {context.source(op)}, {context.target(op)});"
+    return LayerCode(layer, call, 0)
+
+
+EMITTERS = {
+    "MEAN": Emitter("nn_mean.h", _mean),
+    "REDUCE_MAX": Emitter("nn_reduce_max.h", _max),
+}

@@ -10,15 +10,18 @@ from pipeline.ops.unary import CODES, FUNCTIONS, table_of
 TABLE_BYTES = 256
 
 
-def _lookup(context: Context, op: Op) -> LayerCode:
+def look_up(context: Context, op: Op) -> LayerCode:
+    """Return a layer that looks every code up."""
     graph, name = context.graph, context.symbol(op, "table")
     source, target = graph.need(op, 0), graph.output_of(op)
     low, high = CODES[source.dtype]
-    table = array("int8_t", name, table_of(graph, op), f"output for the codes {low} to {high}")
+    table = array(
+        "int8_t", name, table_of(graph, op).view("int8"), f"output for the codes {low} to {high}"
+    )
     call = (
         f"nn_lookup({name}, {low}, {context.source(op)}, {target.elements}, {context.target(op)});"
     )
     return LayerCode(table, call, TABLE_BYTES)
 
 
-EMITTERS = {name: Emitter("nn_lookup.h", _lookup) for name in FUNCTIONS}
+EMITTERS = {name: Emitter("nn_lookup.h", look_up) for name in FUNCTIONS if name != "QUANTIZE"}

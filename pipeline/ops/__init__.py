@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.ops import depthwise, elementwise, lstm, matrix, pool, reduce, shape, softmax, unary
+from pipeline.ops import (
+    arg_max,
+    convert,
+    depthwise,
+    elementwise,
+    join,
+    lstm,
+    matrix,
+    pool,
+    reduce,
+    shape,
+    softmax,
+    unary,
+    view,
+)
 from pipeline.ops.base import Operator, RefusedError
 
 __all__ = ["OPERATORS", "SHAPE_ONLY", "Operator", "RefusedError"]
 
-FAMILIES: Final = (matrix, depthwise, pool, elementwise, reduce, softmax, unary, shape, lstm)
+FAMILIES: Final = (
+    matrix, depthwise, pool, elementwise, unary, convert, reduce, arg_max, softmax, shape, view,
+    join, lstm,
+)  # fmt: skip
 
 #: TFLite's name → operator.
 OPERATORS: Final[dict[str, Operator]] = {o.name: o for f in FAMILIES for o in f.OPERATORS}

@@ -73,6 +73,28 @@ def check_io(graph: Graph, op: Op, inputs: range) -> None:
     check_activation(graph.output_of(op), "output")
 
 
+#: What may be moved about as it is; int32 and float32 come from ARG_MAX and DEQUANTIZE.
+MOVABLE = ("int8", "int32", "float32")
+
+
+def check_moved(graph: Graph, op: Op, place: int) -> None:
+    """Require that input `place` can go into the one output byte for byte: same type and meaning.
+
+    TFLM allows any scales here and moves codes all the same; another scale is another model.
+    """
+    require(len(op.outputs) == 1, f"has {len(op.outputs)} outputs")
+    source, target = graph.input_of(op, place), graph.output_of(op)
+    require(source is not None and source.elements > 0, f"input {place} is missing or empty")
+    assert source is not None
+    require(source.dtype in MOVABLE, f"input {place} is {source.dtype}")
+    require(source.dtype == target.dtype, f"input is {source.dtype}, output {target.dtype}")
+    if source.dtype == "int8":
+        check_per_tensor(source, f"input {place}", -128, 127)
+        check_per_tensor(target, "output", -128, 127)
+        same = source.scale == target.scale and source.zero_point == target.zero_point
+        require(same, "input and output scales differ")
+
+
 def check_activation(tensor: Tensor, what: str) -> None:
     """Require an int8 activation that is quantized as a whole."""
     require(tensor.data is None, f"{what} is a constant")

@@ -26,8 +26,8 @@ from pipeline.quant import activation_range, quantize_multiplier, requantize
 
 #: Left shift of both sides before they are added.
 HEADROOM = 20
-#: Largest real multiplier of a product: 255 · 255 · 2^14 stays below 2^30.
-MAX_PRODUCT_GAIN = 2.0**14
+#: Real multipliers of a product stay below this: 255 · 255 · 2^15 fits 32 bits.
+MAX_PRODUCT_GAIN = 2.0**15
 
 Pair = tuple[int, int]
 
@@ -58,7 +58,7 @@ def product_of(graph: Graph, op: Op) -> Pair:
     """Return (multiplier, shift) of a MUL. Raises RefusedError for an absurd output scale."""
     first, second = (float(graph.need(op, i).scale) for i in (0, 1))
     real = first * second / float(graph.output_of(op).scale)
-    require(real <= MAX_PRODUCT_GAIN, "output scale is absurdly small")
+    require(real < MAX_PRODUCT_GAIN, "output scale is absurdly small")
     return quantize_multiplier(real)
 
 

@@ -1,5 +1,5 @@
-"""Functions of one int8 code: RELU, RELU6, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, and QUANTIZE
-from one 8-bit scale to another.
+"""Functions of one code: RELU, RELU6, LEAKY_RELU, HARD_SWISH, LOGISTIC, TANH, and QUANTIZE from
+one 8-bit scale to another.
 
 Each is defined on codes; since there are 256 of them, what a device runs is a table (`table_of`)
 of what the definition gives. Fixed-point formats: Qa.b has a integer and b fraction bits.
@@ -157,11 +157,12 @@ FUNCTIONS: Final[dict[str, Function]] = {
 
 
 def table_of(graph: Graph, op: Op) -> NDArray[np.int8]:
-    """Return the output code for every input code, the lowest first."""
+    """Return the output code for every input code, the lowest first; dtypes as the tensors'."""
     source, target = graph.need(op, 0), graph.output_of(op)
     low, high = CODES[source.dtype]
     codes = FUNCTIONS[op.name](graph, op, np.arange(low, high + 1) - source.zero_point)
-    return np.clip(codes, *CODES[target.dtype]).astype(target.dtype)
+    limited: NDArray[np.int8] = np.clip(codes, *CODES[target.dtype]).astype(target.dtype)
+    return limited
 
 
 def _check(graph: Graph, op: Op) -> None:
@@ -182,9 +183,14 @@ def _check(graph: Graph, op: Op) -> None:
     table_of(graph, op)
 
 
-def _evaluate(graph: Graph, op: Op, values: Values) -> NDArray[np.int8]:
+def look_up(graph: Graph, op: Op, values: Values) -> NDArray[np.int8]:
+    """Return the function of every code, by its table."""
     low, _ = CODES[graph.need(op, 0).dtype]
     return table_of(graph, op)[values[op.inputs[0]].astype(np.int64) - low]
 
 
-OPERATORS = tuple(Operator(name, _check, _evaluate) for name in FUNCTIONS)
+OPERATORS = tuple(
+    Operator(name, _check, look_up)
+    for name in FUNCTIONS
+    if name != "QUANTIZE"  # see convert.py
+)

@@ -53,7 +53,7 @@ def binary_models(draw: Any, operator: str) -> bytes:
         target = builder.tensor(out, **quantized)
         builder.op(operator, sides, [target])
         return builder.finish([source], [target])
-    target = builder.tensor(out, **quantization(draw, -7, 6))
+    target = builder.tensor(out, **quantization(draw, -6, 6))
     kind = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}[operator]
     activation = draw(st.sampled_from(ACTIVATIONS))
     builder.op(operator, sides, [target], options(kind, fusedActivationFunction=activation))

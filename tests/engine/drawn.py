@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from tests.engine import draw_elementwise, draw_windows, strategies
+from hypothesis import strategies as st
 
-MODELS = strategies.MODELS | draw_windows.MODELS | draw_elementwise.MODELS
+from tests.engine import draw_elementwise, draw_moves, draw_windows, strategies
+
+FAMILIES = (strategies, draw_windows, draw_elementwise, draw_moves)
+
+MODELS = {
+    name: st.one_of(*(family.MODELS[name] for family in FAMILIES if name in family.MODELS))
+    for family in FAMILIES
+    for name in family.MODELS
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Program:
         self.path = folder / "program"
         cc([*SANITIZED, optimize, f"-I{folder}", HERE / "driver.c", "-o", self.path])
 
-    def crcs(self, model: int, inputs: NDArray[np.int8]) -> NDArray[np.uint32]:
+    def crcs(self, model: int, inputs: NDArray[Any]) -> NDArray[np.uint32]:
         """Return [N, layers]: the CRC-32 of every layer's output for inputs [N, …]."""
         number = np.uint32(model).tobytes()
         stream = b"".join(number + window.tobytes() for window in inputs)

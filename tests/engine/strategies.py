@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipeline.ir import Graph
 from pipeline.options import Activation, Padding
 from tests.engine.build_model import Builder, options
 
@@ -219,6 +220,19 @@ MODELS = {
     "STRIDED_SLICE": strided_slice_models(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm_models(),
 }
+
+
+def windows_of(graph: Graph, seed: int, count: int) -> NDArray[Any]:
+    """Return `count` random windows of a model's input, of its dtype, the extreme ones first."""
+    source = graph.tensors[graph.inputs[0]]
+    codes = windows(source.shape, seed, count)
+    if source.dtype == "float32":
+        scale = np.float32(graph.output_of(graph.ops[0]).scale)
+        # Halves of steps, and what no code can say; beyond 32 bits TFLM's result is undefined.
+        reals = codes.astype(np.float32) * np.float32(0.5) * scale
+        reals[-1] *= np.float32(1e6)
+        return reals
+    return codes.view(source.dtype)
 
 
 def windows(shape: tuple[int, ...], seed: int, count: int) -> NDArray[np.int8]:

@@ -21,7 +21,7 @@ from pipeline.verify import verify
 from tests.engine.build_model import Builder, options
 from tests.engine.drawn import MODELS
 from tests.engine.native import Program
-from tests.engine.strategies import seeds, windows
+from tests.engine.strategies import seeds, windows_of
 from tests.engine.tflm import Tflm
 
 WINDOWS = 6
@@ -43,7 +43,7 @@ def test_every_supported_operator_is_drawn() -> None:
 def test_interpreter_equals_tflm(operator: str, data: st.DataObject, seed: int) -> None:
     model = data.draw(MODELS[operator])
     graph = graph_of(model)
-    inputs = windows(graph.tensors[graph.inputs[0]].shape, seed, WINDOWS)
+    inputs = windows_of(graph, seed, WINDOWS)
     values = run_layers(graph, inputs)
     tflm = Tflm(model)
     for i, window in enumerate(inputs):
@@ -113,7 +113,7 @@ def test_emitted_c_equals_interpreter(tmp_path: Path) -> None:
     graphs = [graph_of(model) for model in models]
     program = Program([Source(graph) for graph in graphs], tmp_path)
     for i, graph in enumerate(graphs):
-        inputs = windows(graph.tensors[graph.inputs[0]].shape, i, WINDOWS)
+        inputs = windows_of(graph, i, WINDOWS)
         values = run_layers(graph, inputs)
         expected = [
             [zlib.crc32(values[op.outputs[0]][k].tobytes()) for op in graph.ops]

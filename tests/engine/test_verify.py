@@ -77,7 +77,7 @@ def graph_field(**fields: Any) -> Change:
 #: its states, 25 its output.
 REFUSALS: list[tuple[str, Change, str]] = [
     ("cnn", set_tensor(0, type=schema.TensorType.FLOAT32), "has float activations"),
-    ("cnn", set_tensor(0, type=schema.TensorType.UINT8), "the model's input is uint8"),
+    ("cnn", set_tensor(0, type=schema.TensorType.UINT8), "is quantized to uint8, the older"),
     ("cnn", set_tensor(22, quantization=None), "the model's output has no scale"),
     ("cnn", set_tensor(14, type=schema.TensorType.INT16), r"layer 1 \(conv1\): output is int16"),
     ("cnn", set_tensor(14, shape=[1, 44, 2, 8]), r"output is \[1, 44, 2, 8\], must be \[1, 44, 1"),

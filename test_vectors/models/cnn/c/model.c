@@ -628,7 +628,7 @@ static int model_5_conv3_run(void) {
  * out  [1, 64] scale 0.0358364433 zero point -128
  * cost 0 multiply-accumulates, 0 bytes of constants */
 static const struct nn_mean model_6_average = {
-    1, 7, 64, /* outer, count, inner */
+    1, 7, 64, 1, 1, /* outer, count, middle, count, inner: the counts are reduced */
     {896, 751564380, -1}, /* -count * zero point, multiplier, shift */
     {-128, -128, 127, 1}, /* output: zero point, lowest and highest code, all shifts to the right */
 };
