@@ -7,12 +7,14 @@ Exit codes: 0 done and within limits, 1 a finding above the limits, 2 wrong use,
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
 
 from hil import __version__
-from hil.errors import TinyhilError
+from hil.errors import TinyhilError, ToolError, clean
 
 #: Name → (module, what it does). pipeline's are loaded by name: the harness never imports them.
 COMMANDS = {
@@ -34,6 +36,7 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
+    _print_what_can_be_printed()
     try:
         args = _parse(arguments)
         return int(args.execute(args))
@@ -47,6 +50,26 @@ def main(argv: list[str] | None = None) -> int:
         # The reader went away (`tinyhil … | head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # What no module expected: a read-only checkout, a full disk, too many open files.
+        named = f"{clean(str(error.filename), 300)}: " if error.filename else ""
+        print(f"tinyhil: {named}{error.strerror or error}", file=sys.stderr)
+        return TinyhilError.exit_code
+
+
+def _print_what_can_be_printed() -> None:
+    """Show "?" for what the terminal's encoding lacks (− ✓ →) instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _load(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "a package").partition(".")[0]
+        raise ToolError(f"{missing} is not installed; `tinyhil doctor` says how to") from None
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -60,7 +83,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         sub = commands.add_parser(name, help=summary, description=summary)
         if name != chosen:
             continue
-        module = import_module(module_name)
+        module = _load(module_name)
         sub.add_argument("--json", action="store_true", help="print JSON instead of text")
         module.add_arguments(sub)
         sub.set_defaults(execute=module.execute)

@@ -81,8 +81,8 @@ def _finding(  # noqa: PLR0913, PLR0917 - the fields of a finding
 
 
 def points(share: float) -> str:
-    """Return a share of 1 in percentage points, one digit: 0.0312 → "3.1"."""
-    return f"{share * 100:.1f}".replace("-0.0", "0.0")
+    """Return a share of 1 in percentage points, one digit: 0.0312 → "3.1", −0.0312 → "−3.1"."""
+    return f"{share * 100:.1f}".replace("-0.0", "0.0").replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -57,3 +59,37 @@ def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         cli.main(arguments)
     assert exit_info.value.code == 2
+
+
+def test_what_the_system_refuses_is_one_line(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(args: argparse.Namespace) -> int:
+        open("/nonexistent/file", "w").close()
+        return 0
+
+    command.execute = write  # type: ignore[attr-defined]
+    assert cli.main(["probe"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tinyhil: /nonexistent/file: ")
+
+
+def test_a_package_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", {"probe": ("no_such_package.part", "a probe")})
+    assert cli.main(["probe"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tinyhil: no_such_package is not installed; `tinyhil doctor`")
+
+
+def test_a_terminal_without_the_characters_shows_question_marks() -> None:
+    code = (
+        "import sys, types; from hil import cli; m = types.ModuleType('m')\n"
+        "m.add_arguments = lambda p: None; m.execute = lambda a: print('\u2713 \u22123.1') or 0\n"
+        "sys.modules['m'] = m; cli.COMMANDS = {'probe': ('m', '')}; sys.exit(cli.main(['probe']))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"? ?3.1\n", b"")
