@@ -4,7 +4,8 @@
     float.tflite  int8.tflite  pruned.tflite  qat.tflite     those that were made
     vectors.npz + .json      labelled windows of held-out subjects (the test split)
     training.npz + .json     at least 1,000 training windows, for calibration and shift tests
-    c/                       emitted C, for reading; never compiled: it is emitted again
+    c/                       the model's C, without the kernels it calls; for reading, never
+                             compiled: it is emitted again
 
 Every file's SHA-256 stands in the manifest. The harness meets a model only through this folder
 and an ELF.

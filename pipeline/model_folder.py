@@ -142,8 +142,11 @@ def _layers(folder: Path, manifest: ModelManifest) -> tuple[LayerPair, ...]:
 
 
 def _emitted(folder: Path) -> dict[str, bytes]:
+    # Without the kernels: they are this project's own, the same for every model, and copies of them
+    # would make every folder stale with each change of one.
     with tempfile.TemporaryDirectory() as scratch:
-        return {p.name: p.read_bytes() for p in emit(folder, "model", Path(scratch))}
+        made = emit(folder, "model", Path(scratch), kernels=False)
+        return {p.name: p.read_bytes() for p in made}
 
 
 def _present(folder: Path) -> dict[str, bytes]:
