@@ -10,6 +10,7 @@ import fcntl
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,10 @@ TIMEOUT_S: Final = 1800
 #: How hil/upload.py begins its one line of error.
 UPLOADER_SAYS: Final = "upload: "
 
+#: Builds of other models and baud rates that are kept, a megabyte each. Far more than are in use at
+#: once: one is read soon after it was built.
+KEPT_VARIANTS: Final = 64
+
 _OVERFLOW = re.compile(r"region [`'](FLASH|RAM)' overflowed by (\d+) bytes?")
 _REGION = {"FLASH": "flash (its code and weights)", "RAM": "RAM (its arena)"}
 
@@ -88,7 +93,19 @@ def build(board: Board, model: Path | None, baud: int | None = None) -> Path:
     result = run_platformio(["run", "-e", board.name], model, baud)
     if result.returncode != 0:
         raise ToolError(_failure(board, model, result.stdout))
+    variant = path.parent.parent
+    if variant.parent != WORKSPACE_DIR:
+        os.utime(variant)
+        with _turn():
+            forget_old(variant.parent)
     return path
+
+
+def forget_old(variants: Path, keep: int = KEPT_VARIANTS) -> None:
+    """Delete all but the `keep` builds used last."""
+    used = sorted(variants.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in used[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def upload(

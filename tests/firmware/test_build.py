@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from project_copy import Project, may_unshare
 import hil.firmware
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import InputError, ToolError
-from hil.firmware import build, elf_path, run_platformio
+from hil.firmware import build, elf_path, forget_old, run_platformio
 from hil.firmware_recipe import IDENTITY_GLOBS, build_dir, build_info, memory_script, source_hash
 
 NANO = load_board("nano33")
@@ -174,6 +175,25 @@ def test_missing_platformio_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("hil.firmware.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolError, match="pip install"):
         run_platformio(["run"])
+
+
+def test_builds_that_are_long_out_of_use_are_deleted(tmp_path: Path) -> None:
+    for age, name in enumerate(("newest", "newer", "old", "oldest")):
+        (tmp_path / name / "nano33").mkdir(parents=True)
+        (tmp_path / name / "nano33" / "firmware.elf").write_bytes(b"")
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    forget_old(tmp_path, keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["newer", "newest"]
+
+
+def test_a_build_counts_as_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr("hil.firmware.forget_old", seen.append)
+    variant = build(NANO, None, 921600).parent.parent
+    os.utime(variant, (0, 0))
+    build(NANO, None, 921600)
+    assert variant.stat().st_mtime > 0
+    assert seen == [variant.parent] * 2
 
 
 def test_build_directories_are_told_by_content(tmp_path: Path) -> None:
