@@ -16,7 +16,8 @@ $(BIN)/.installed: requirements/all.txt pyproject.toml
 	@PYTHON=$(PYTHON) .ci/system-packages demo
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check --progress-bar on --require-hashes -r requirements/all.txt
-	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@# setuptools warns, over 20 lines, that the folder is imported from where it stands: it is meant.
+	PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 setup: $(BIN)/.installed ## make .venv with everything the project needs
