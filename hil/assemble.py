@@ -26,6 +26,7 @@ from hil.record import (
     InputEvidence,
     LayerDevice,
     Memory,
+    QuantizationTrials,
     Run,
     Windows,
 )
@@ -56,6 +57,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
     inputs: Inputs,
     reference: Reference,
     shift: DataShift | None,
+    trials: QuantizationTrials | None,
     measured: Measured,
     outcome: Outcome,
     memory: Memory | None,
@@ -76,6 +78,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         layer_evidence=tuple(measured.layer_evidence),
         input_evidence=_input_evidence(inputs, reference, measured),
         data_shift=shift,
+        trials=trials,
         comparisons=_comparisons(reference, measured, outcome.raw),
         compression=tuple(CompressionRow(**vars(row)) for row in folder.manifest.compression),
         memory=memory,

@@ -93,6 +93,20 @@ def recompute(
     return rules
 
 
+def experiments(  # noqa: PLR0913, PLR0917 - as pipeline has it
+    int8: Graph,
+    floats: Graph,
+    pairs: Sequence[tuple[int, int]],
+    inputs: NDArray[np.float32],
+    calibration: NDArray[np.float32] | None,
+    labels: NDArray[Any],
+) -> Any:
+    """Return pipeline.experiments.Experiments, None for a model it cannot run."""
+    return import_module("pipeline.experiments").experiments(
+        int8, floats, pairs, inputs, calibration, labels
+    )
+
+
 def preprocessing(mean: Sequence[float], std: Sequence[float]) -> Preprocessing:
     """Return the one definition of the preprocessing with these constants (counts per channel)."""
     made: Preprocessing = import_module("pipeline.preprocess").Preprocessing(

@@ -14,9 +14,10 @@ from hil.identity import Identity as DeviceIdentity
 from hil.inputs import Inputs, load_inputs
 from hil.measure import Bench, Measured, measure
 from hil.model_folder import ModelFolder, load_model_folder, sha256_file
-from hil.record import DataShift, Identity, Memory, Run
+from hil.record import DataShift, Identity, Memory, QuantizationTrials, Run
 from hil.reference import Reference, run_reference
 from hil.target import Say, Target, connect
+from hil.trials import quantization_trials
 from hil.undo import data_shift
 from hil.wire.messages import LastFaultReply
 
@@ -49,6 +50,7 @@ class Job:
     inputs: Inputs
     reference: Reference
     shift: DataShift | None
+    trials: QuantizationTrials | None
 
 
 def prepare(options: Options) -> Job:
@@ -60,7 +62,8 @@ def prepare(options: Options) -> Job:
     folder = load_model_folder(options.model)
     inputs = load_inputs(folder, options.vectors, options.limit)
     reference = run_reference(folder, inputs, options.quiet)
-    return Job(folder, inputs, reference, data_shift(folder, inputs, reference))
+    shift = data_shift(folder, inputs, reference)
+    return Job(folder, inputs, reference, shift, quantization_trials(folder, inputs, reference))
 
 
 def run(options: Options, say: Say) -> Run:
@@ -99,6 +102,7 @@ def run_on(target: Target, options: Options, job: Job) -> Run:
         job.inputs,
         job.reference,
         job.shift,
+        job.trials,
         measured,
         outcome,
         memory,

@@ -17,6 +17,7 @@ from hil.drift import (
 )
 from hil.findings import Finding
 from hil.record import Column, LayerQuantization, Run
+from hil.rules.quantization import blame
 from hil.rules.wording import (
     fine,
     layer_title,
@@ -80,16 +81,19 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
     numbers = _numbers(loss)
     match verdict(loss, run.max_drop):
         case "above":
+            told = blame(run, int(table.only_first - table.only_second))
+            if stage != "quantization":
+                told = None
             headline = (
                 f"{subject} costs {numbers} of accuracy, more than the limit of {run.max_drop:g}"
             )
             return problem(
                 stage,
-                "loss",
+                told.cause if told else "loss",
                 headline,
-                evidence=_evidence(run, stage, first, second),
-                location=_worst_layer(run, stage),
-                remedy=REMEDIES[stage],
+                evidence=[*(told.evidence if told else ()), *_evidence(run, stage, first, second)],
+                location=told.location if told else _worst_layer(run, stage),
+                remedy=(told and told.remedy) or REMEDIES[stage],
                 effect=effect,
             )
         case "unclear":

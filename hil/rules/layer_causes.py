@@ -208,8 +208,9 @@ def _saturated(data: Tensors, _layer: LayerDevice) -> Cause | None:
     expected, actual = data.expected[wrong], data.actual[wrong]
     ends = (data.low, data.high, int(data.expected.min()), int(data.expected.max()))
     count = plural(len(expected), "differing value")
-    at_one = len(set(actual.tolist())) == 1 and len(expected) >= ENOUGH
-    if at_one and ((expected > actual).all() or (expected < actual).all()):
+    at_top = (actual == data.actual.max()).all() and (expected > actual).all()
+    at_bottom = (actual == data.actual.min()).all() and (expected < actual).all()
+    if len(expected) >= ENOUGH and (at_top or at_bottom):
         return Cause("saturation", (f"{count} all stop at {int(actual[0])} and should go beyond",))
     if np.isin(expected, ends[:2]).all() and len(expected) >= ENOUGH:
         return Cause("saturation", (f"{count} should all be at the rails of the type",))

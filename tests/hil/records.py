@@ -121,6 +121,7 @@ def good_run(n: int = 300, **changes: Any) -> Run:
         layer_evidence=(),
         input_evidence=None,
         data_shift=None,
+        trials=None,
         comparisons=(
             same("device", n=n), same("device", "input", n), same("device-raw", n=n),
             same("device-raw", "input", n),

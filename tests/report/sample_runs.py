@@ -70,6 +70,7 @@ def sample_run(
         layer_evidence=(),
         input_evidence=None,
         data_shift=None,
+        trials=None,
         comparisons=sample_comparisons(windows),
         compression=(
             CompressionRow("baseline (Keras)", 212_480, 178_022, 0.947, 0.0),
