@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,10 @@ from hil.vectors import Vectors, load_vectors
 
 #: Streamed when --limit is not given: a minute at 115,200 baud, and enough for ±5 points.
 DEFAULT_LIMIT: Final = 300
+
+
+#: Of a preprocessing constant, in counts.
+LARGEST_CONSTANT: Final = 1e9
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,14 @@ def _physical_units(vectors: Vectors) -> PreprocessingConstants:
 def _check_constants(folder: ModelFolder, constants: PreprocessingConstants, channels: int) -> None:
     if not len(constants.mean) == len(constants.std) == channels:
         raise InputError(f"{folder.path}: preprocessing is not for {channels} channels")
-    if not all(map(math.isfinite, constants.mean)) or not all(
-        math.isfinite(s) and s > 0 for s in constants.std
+    # Counts have 16 bits; what is far beyond them becomes infinite in float32.
+    if not all(abs(m) < LARGEST_CONSTANT for m in constants.mean) or not all(
+        1 / LARGEST_CONSTANT < s < LARGEST_CONSTANT for s in constants.std
     ):
-        raise InputError(f"{folder.path}: preprocessing must be finite, std positive")
+        raise InputError(
+            f"{folder.path}: preprocessing must be in counts, below {LARGEST_CONSTANT:g}, and std "
+            f"positive"
+        )
 
 
 def check_shapes(path: Path, graph: Graph, inputs: Inputs) -> None:

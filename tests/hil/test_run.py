@@ -205,6 +205,8 @@ def rewrite(folder: Path, **changes: Any) -> None:
         ({"preprocessing": {"mean": [0.0], "std": [1.0]}}, "not for 6 channels"),
         ({"preprocessing": {"mean": [0.0] * 6, "std": [0.0] * 6}}, "std positive"),
         ({"preprocessing": {"mean": [1e999] * 6, "std": [1.0] * 6}}, "Infinity|finite"),
+        ({"preprocessing": {"mean": [1e300] * 6, "std": [1.0] * 6}}, "in counts"),
+        ({"preprocessing": {"mean": [0.0] * 6, "std": [1e-300] * 6}}, "in counts"),
         ({"stages": {"int8": "float.tflite"}}, "cannot name a stage"),
         ({"stages": {"a\x1b[2J": "float.tflite"}}, "cannot name a stage"),
         ({"layers": [{"name": "l", "op": "X", "int8_tensor": 9999, "float_tensor": 0}]},
