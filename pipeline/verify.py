@@ -18,6 +18,8 @@ from pipeline.tflite import read_tflite
 #: Places of `shape` in `struct nn_layer` (firmware/lib/nn/nn_model.h), and the largest in one.
 MAX_RANK: Final = 4
 MAX_DIM: Final = 2**16 - 1
+#: Of one inference, in multiply-accumulates: minutes on these boards.
+MAX_MACS: Final = 2**30
 #: Of one activation, in bytes: sixteen times the RAM of the larger board.
 MAX_ACTIVATION: Final = 2**22
 
@@ -117,6 +119,7 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         except RefusedError as refused:
             yield f"{refused}; {FULL_INT8}"
     ready = {graph.inputs[0]}
+    yield from _shared_states(graph)
     for op in graph.ops:
         if len(op.outputs) != 1:
             yield f"{op.name} at {layer(graph, op)} has {len(op.outputs)} outputs"
@@ -137,6 +140,13 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
         yield "its output is not made by any operator"
 
 
+def _shared_states(graph: Graph) -> Iterator[str]:
+    """Yield a reason where what one operator remembers, another changes."""
+    states = [i for op in graph.ops for i in op.inputs if i != ABSENT and graph.tensors[i].variable]
+    if len(states) != len(set(states)):
+        yield "has a state that two operators share"
+
+
 def _check_end(tensor: Tensor, what: str) -> None:
     if tensor.dtype == "int8":
         check_activation(tensor, f"the model's {what}")
@@ -152,8 +162,12 @@ def _too_large(tensor: Tensor) -> bool:
 
 
 def _refused(graph: Graph) -> Iterator[str]:
+    macs = 0
     for op in graph.ops:
         try:
             OPERATORS[op.name].check(graph, op)
+            macs += OPERATORS[op.name].macs(graph, op)
         except RefusedError as refused:
             yield f"{op.name} at {layer(graph, op)}: {refused}"
+    if macs > MAX_MACS:
+        yield f"takes {macs} multiply-accumulates, more than {MAX_MACS}"

@@ -21,6 +21,7 @@ from pipeline.emit_c import (
     reduce,
     shape,
     softmax,
+    svdf,
     unary,
 )
 from pipeline.emit_c.choice import Choice, choose
@@ -33,7 +34,7 @@ from pipeline.preprocess import Preprocessing
 
 FAMILIES = (
     matrix, depthwise, pool, elementwise, unary, convert, reduce, arg_max, softmax, shape, move,
-    lstm,
+    lstm, svdf,
 )  # fmt: skip
 EMITTERS: dict[str, Emitter] = {name: e for f in FAMILIES for name, e in f.EMITTERS.items()}
 

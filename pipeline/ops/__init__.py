@@ -20,6 +20,7 @@ from pipeline.ops import (
     reduce,
     shape,
     softmax,
+    svdf,
     unary,
     view,
 )
@@ -29,7 +30,7 @@ __all__ = ["OPERATORS", "SHAPE_ONLY", "Operator", "RefusedError"]
 
 FAMILIES: Final = (
     matrix, depthwise, pool, elementwise, unary, convert, reduce, arg_max, softmax, shape, view,
-    join, lstm,
+    join, lstm, svdf,
 )  # fmt: skip
 
 #: TFLite's name → operator.

@@ -218,6 +218,16 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: int) -> 
     return Window(size, kernel, stride, dilation, (size - span) // stride + 1, 0)
 
 
+#: Of all windows of one layer together, in places: patches of them are held in memory at once.
+MAX_WINDOW_PLACES = 2**24
+
+
+def check_windows(rows: Window, columns: Window, depth: int, batch: int) -> None:
+    """Require windows that overlap within reason, `depth` channels deep."""
+    places = batch * rows.out * columns.out * rows.kernel * columns.kernel * depth
+    require(places <= MAX_WINDOW_PLACES, f"its windows hold {places} values: absurdly many")
+
+
 def patches(x: NDArray[Any], rows: Window, columns: Window, outside: int) -> NDArray[Any]:
     """Return [N, B, out_h, out_w, kernel_h, kernel_w, C] of x [N, B, H, W, C]; `outside` pads.
 

@@ -16,6 +16,7 @@ from pipeline.ops.base import (
     check_io,
     check_options,
     check_weights,
+    check_windows,
     multipliers,
     patches,
     require,
@@ -67,6 +68,7 @@ def _check_conv(graph: Graph, op: Op) -> None:
     require(len(source) == 4, f"input has {len(source)} axes, must be 4")
     require(weights.shape[3] == source[3], "is a grouped convolution")
     rows, columns = conv_windows(graph, op)
+    check_windows(rows, columns, source[3], source[0])
     expected = (source[0], rows.out, columns.out, weights.shape[0])
     require(target == expected, f"output is {list(target)}, must be {list(expected)}")
     row_multipliers(graph, op)

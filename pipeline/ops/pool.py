@@ -13,6 +13,7 @@ from pipeline.ops.base import (
     check_io,
     check_options,
     check_same_quantization,
+    check_windows,
     patches,
     require,
     window,
@@ -40,6 +41,7 @@ def _check(graph: Graph, op: Op) -> None:
     source, target = graph.need(op, 0).shape, graph.output_of(op).shape
     require(len(source) == 4, f"input has {len(source)} axes, must be 4")
     rows, columns = pool_windows(graph, op)
+    check_windows(rows, columns, source[3], source[0])
     expected = (source[0], rows.out, columns.out, source[3])
     require(target == expected, f"output is {list(target)}, must be {list(expected)}")
 

@@ -60,7 +60,35 @@ def depthwise_models(draw: Any) -> bytes:
     return builder.finish([source], [target])
 
 
+@st.composite
+def svdf_models(draw: Any) -> bytes:
+    builder = Builder()
+    rank, units, depth, memory = (draw(st.integers(1, n)) for n in (3, 4, 7, 6))
+    filters = rank * units
+    rng = np.random.default_rng(draw(seeds))
+    state_scale, time_scale = draw(scales(-12, -4)), draw(scales(-14, -8))
+    source = builder.tensor((1, depth), scale=draw(scales(-8, 0)), zero_point=draw(zero_points))
+    feature = weights_of(draw, rng, (filters, depth))
+    room = min(2**15 - 1, (2**31 - 2**24) // (2**15 * rank * memory))
+    time = rng.integers(-room, room + 1, (filters, memory)).astype(np.int16)
+    bias = rng.integers(-(2**23), 2**23, units).astype(np.int32)
+    inputs = [
+        source,
+        builder.constant(feature, scale=draw(scales(-12, -4))),
+        builder.constant(time, scale=time_scale),
+        builder.constant(bias, scale=np.float32(state_scale) * np.float32(time_scale)),
+        builder.tensor((1, filters * memory), "int16", scale=state_scale, variable=True),
+    ]
+    target = builder.tensor((1, units), scale=draw(scales(-8, 0)), zero_point=-128)
+    activation = draw(st.sampled_from(ACTIVATIONS[:2]))
+    builder.op("SVDF", inputs, [target], options(
+        "SVDFOptions", rank=rank, fusedActivationFunction=activation
+    ))  # fmt: skip
+    return builder.finish([source], [target])
+
+
 MODELS = {
+    "SVDF": svdf_models(),
     "DEPTHWISE_CONV_2D": depthwise_models(),
     "AVERAGE_POOL_2D": max_pool_models("AVERAGE_POOL_2D"),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -19,7 +19,7 @@ from pipeline.quant import quantize_multiplier, requantize
 from pipeline.tflite import parse_tflite
 from pipeline.verify import verify
 from tests.engine.build_model import Builder, options
-from tests.engine.drawn import MODELS
+from tests.engine.drawn import MODELS, drawn
 from tests.engine.native import Program
 from tests.engine.strategies import seeds, windows_of
 from tests.engine.tflm import Tflm
@@ -90,19 +90,6 @@ def test_scales_are_multiplied_in_float64_as_tflm_does(operator: str) -> None:
             assert of_tflm.item() == double[i] == run(graph_of(model), window[None]).item()
             found += 1
     assert found >= 5
-
-
-def drawn(operator: str, count: int) -> list[bytes]:
-    """Return `count` models as `@given` draws them."""
-    models: list[bytes] = []
-
-    @settings(max_examples=count, phases=[Phase.generate], database=None)
-    @given(MODELS[operator])
-    def collect(model: bytes) -> None:
-        models.append(model)
-
-    collect()
-    return models
 
 
 def test_emitted_c_equals_interpreter(tmp_path: Path) -> None:

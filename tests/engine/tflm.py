@@ -24,6 +24,13 @@ class Tflm:
             intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
         )
 
+    def continued(self, window: NDArray[Any]) -> NDArray[Any]:
+        """Return the model's output for one window, state as the last one left it."""
+        self._interpreter.set_input(window, 0)
+        self._interpreter.invoke()
+        output: NDArray[Any] = self._interpreter.get_output(0)
+        return output
+
     def layers(self, graph: Graph, window: NDArray[Any]) -> list[NDArray[Any]]:
         """Return every operator's output for one window, state reset before."""
         self._interpreter.reset()

@@ -1,0 +1,132 @@
+"""Everything that is done with a .tflite, done with damaged ones.
+
+    python -m tests.fuzz.tflite [--minutes 10] [--seed 0] [--cases N] [FILE…]
+
+No crash, no hang, no memory beyond 10 × the file's size + 256 MB: every case ends in success or in
+one InputError of one line. Without files: the committed models, MLPerf Tiny's where
+TINYHIL_MLPERF_DIR names their folder, and small models of every operator. The first finding ends
+it, with the case's seed.
+"""
+
+# ruff: noqa: E402 - numpy starts its threads when it is imported
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # a pool of threads reserves memory of its own
+
+import numpy as np
+from tqdm import tqdm
+
+from hil.board import PROJECT_DIR
+from hil.errors import InputError
+from pipeline.emit_c import Source, generate
+from pipeline.interp import run
+from pipeline.ops import OPERATORS
+from pipeline.tflite import parse_tflite
+from pipeline.verify import verify
+from tests.engine.drawn import MODELS, drawn
+from tests.fuzz.mutate import damaged
+
+#: Of one case. The slowest real model takes two.
+SECONDS = 30
+#: Larger models are read, verified and emitted, not run.
+MAX_MACS = 2**22
+
+
+class HangError(Exception):
+    """A case took too long."""
+
+
+def use(data: bytes) -> bool:
+    """Read, verify, emit and run a model; return whether it was accepted."""
+    try:
+        graph = parse_tflite(data, "fuzz")
+        verify(graph, "fuzz")
+        generate(Source(graph), "m")
+    except InputError as refused:
+        if "\n" in str(refused):
+            raise ValueError("a refusal of more than one line") from refused
+        return False
+    if sum(OPERATORS[op.name].macs(graph, op) for op in graph.ops) <= MAX_MACS:
+        source = graph.tensors[graph.inputs[0]]
+        run(graph, np.zeros((1, *source.shape), source.dtype))
+    return True
+
+
+@contextlib.contextmanager
+def limits(size: int) -> Iterator[None]:
+    """Bound the memory that is added from here on, and the time."""
+
+    def hang(_signal: int, _frame: FrameType | None) -> None:
+        raise HangError(f"took more than {SECONDS} s")
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    room = pages * resource.getpagesize() + 10 * size + 256 * 2**20
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    signal.signal(signal.SIGALRM, hang)
+    signal.alarm(SECONDS)
+    resource.setrlimit(resource.RLIMIT_AS, (room, hard))
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+def models() -> list[bytes]:
+    """Return what is damaged: real files, and two small models of every operator."""
+    paths = sorted((PROJECT_DIR / "test_vectors" / "models").glob("*/int8.tflite"))
+    if folder := os.environ.get("TINYHIL_MLPERF_DIR"):
+        paths += sorted(Path(folder).glob("*.tflite"))
+    small = (model for name in MODELS for model in drawn(name, 2, same=True))
+    return [path.read_bytes() for path in paths] + list(small)
+
+
+def fuzz(files: list[bytes], first: int, cases: int, deadline: float) -> tuple[int, int]:
+    """Run cases from seed `first` on; return (cases, accepted). Raises what a case raises."""
+    done = accepted = 0
+    for seed in tqdm(range(first, first + cases), unit="case", disable=None):
+        if time.monotonic() > deadline:
+            break
+        data = damaged(files[seed % len(files)], seed)
+        try:
+            with limits(len(data)):
+                accepted += use(data)
+        except BaseException:
+            print(f"seed {seed}, file {seed % len(files)} of {len(files)}", file=sys.stderr)
+            raise
+        done += 1
+    return done, accepted
+
+
+def main() -> int:
+    """Fuzz for some minutes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="models to damage")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first case")
+    parser.add_argument("--cases", type=int, default=10**9)
+    args = parser.parse_args()
+    files = [path.read_bytes() for path in args.files] or models()
+    for data in files:
+        if not use(data):  # also loads everything that is loaded once
+            raise SystemExit("a file is refused as it is")
+    deadline = time.monotonic() + 60 * args.minutes
+    done, accepted = fuzz(files, args.seed, args.cases, deadline)
+    print(f"{done} damaged files: {accepted} accepted, {done - accepted} refused, no finding")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
