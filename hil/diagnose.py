@@ -38,19 +38,39 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     runtimes_disagree,
 )
 
+#: Stages that are blamed on one differing byte, and what then follows from it.
+EXACT: Final = ("device", "preprocessing")
+CONSEQUENCES: Final = ("loss", "too-few-windows")
+NOT_EXACT: Final = (*CONSEQUENCES, "predominance", "fault", "memory")
+
 _ORDER: Final = {"problem": 0, "note": 2, "ok": 3}
 
 
 def diagnose(run: Run) -> list[Finding]:
     """Return the findings of a run, problems first; at least one ("nothing is wrong")."""
-    findings = [f for rule in RULES for f in rule(run)]
+    findings = _without_consequences([f for rule in RULES for f in rule(run)])
     if not any(f.severity == "problem" for f in findings):
         findings.insert(0, _nothing_wrong(run))
     return sorted(findings, key=_rank)
 
 
-def _rank(finding: Finding) -> int:
-    return 1 if finding.cause == "nothing-wrong" else _ORDER[finding.severity]
+def _without_consequences(findings: list[Finding]) -> list[Finding]:
+    """Leave out a step's bare loss where the exact cause is known: it carries the same cost."""
+    exact = {
+        f.stage
+        for f in findings
+        if f.severity == "problem" and f.stage in EXACT and f.cause not in NOT_EXACT
+    }
+    return [f for f in findings if f.stage not in exact or f.cause not in CONSEQUENCES]
+
+
+def _rank(finding: Finding) -> tuple[int, float]:
+    """Problems by what they cost, those that have no cost of their own (a bad line) first."""
+    if finding.cause == "nothing-wrong":
+        return 1, 0.0
+    if finding.severity != "problem":
+        return _ORDER[finding.severity], 0.0
+    return 0, -1.0 if finding.effect is None else finding.effect
 
 
 def _nothing_wrong(run: Run) -> Finding:

@@ -299,3 +299,27 @@ def test_problems_come_first_and_what_is_fine_last() -> None:
 def test_an_empty_chain_is_no_crash() -> None:
     run = good_run(columns=(), comparisons=(), device_layers=(), memory=None, link=None)
     assert diagnose(run)[0].headline == "Nothing was found wrong"
+
+
+def test_several_causes_are_separated_and_the_costliest_comes_first() -> None:
+    """Preprocessing costs more than the wrong layer; the bare losses are not told beside them."""
+    run = with_answers(
+        good_run(
+            device_layers=(layer(0, differing=9, first_difference=4, alone_differs=True),),
+            comparisons=(
+                same("device", differing=range(9), lsb=1),
+                same("device-raw", "input", differing=range(200), lsb=9),
+            ),
+        ),
+        device=answers(300, wrong=[*range(0, 300, 10), *range(1, 300, 12)]),
+        device_raw=answers(300, wrong=[*range(0, 300, 10), *range(1, 300, 12), *range(3, 300, 4)]),
+    )
+    problems = [f for f in diagnose(run) if f.severity == "problem"]
+    assert [(f.stage, f.cause) for f in problems if f.cause != "predominance"] == [
+        ("preprocessing", "inputs-differ"), ("device", "kernel"),
+    ]  # fmt: skip
+    costs = [f.effect for f in problems if f.effect is not None]
+    assert costs == sorted(costs)
+    assert not [
+        f for f in diagnose(run) if f.stage in ("device", "preprocessing") and f.cause == "loss"
+    ]
