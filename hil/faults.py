@@ -53,6 +53,7 @@ ACCELEROMETER, GYROSCOPE, ALL = "0,1,2", "3,4,5", "0,1,2,3,4,5"
 #: A layer in the middle with weights of a plain matrix; of the LSTM it is the only one.
 MIDDLE: Final = {"cnn": "conv2", "lstm": "scores", "dense": "dense2"}
 FIRST: Final = {"cnn": "conv1", "lstm": LSTM, "dense": "dense1"}
+CALIBRATED: Final = {"cnn": "conv2", "lstm": "scores", "dense": "dense1"}
 CNN_DENSE: Final = {"cnn": "conv3", "dense": "dense1"}
 
 
@@ -76,6 +77,12 @@ def _preprocessing(
     name: str, place: str, amounts: tuple[float, float, float], about: str, how: str
 ) -> Fault:
     return Fault(f"preprocessing-{name}", about, "code", how, _everywhere(place), amounts)
+
+
+def _model(
+    name: str, places: dict[str, str], amounts: tuple[float, float, float], about: str, how: str
+) -> Fault:
+    return Fault(name, about, "model", how, places, amounts)
 
 
 def _wire(kind: str, amounts: tuple[float, float, float], about: str) -> Fault:
@@ -175,7 +182,7 @@ _DEVICE: Final = (
     _code(
         "narrow-accumulator",
         FIRST | {"lstm": "scores"},
-        (16, 15, 14),
+        (15, 13, 12),
         "sums kept in so few bits",
         "narrow-accumulator",
     ),
@@ -306,7 +313,7 @@ _BOARDS: Final = (
     _wire("flip", (2e-5, 1e-4, 3e-4), "bits turned on the line"),
     _wire("duplicate", (2e-5, 1e-4, 3e-4), "bytes doubled on the line"),
     _wire("truncate", (2e-5, 1e-4, 3e-4), "frames cut short"),
-    _wire("cut", (20_000, 8_000, 3_000), "the cable pulled after so many bytes"),
+    _wire("cut", (4_000, 2_000, 800), "the cable pulled after so many bytes"),
     Fault(
         "memory-weight-bits",
         "bits turned in the weights in flash",
@@ -357,4 +364,57 @@ _BOARDS: Final = (
     ),
 )
 
-FAULTS: Final = {f.name: f for f in (*_RECORDINGS, *_PREPROCESSING, *_DEVICE, *_BUILD, *_BOARDS)}
+_MODEL: Final = (
+    _model(
+        "training-stopped", _everywhere("all"), (0.3, 0.6, 1), "a training that failed", "weaken"
+    ),
+    _model(
+        "training-class-bias",
+        _everywhere("first"),
+        (3, 6, 12),
+        "a training that favours one class",
+        "favour-class",
+    ),
+    _model(
+        "pruning-too-far",
+        _everywhere("all"),
+        (0.9, 0.95, 0.99),
+        "too little is left",
+        "prune-further",
+    ),
+    _model(
+        "quantization-narrow-range",
+        CALIBRATED,
+        (0.2, 0.08, 0.03),
+        "a range too small",
+        "scale-range",
+    ),
+    _model(
+        "quantization-wide-range", CALIBRATED, (24, 64, 200), "a range far too large", "scale-range"
+    ),
+    _model(
+        "quantization-few-windows",
+        {"cnn": "any", "dense": "any"},
+        (8, 3, 1),
+        "calibrated on a few windows of one class",
+        "calibrate-on",
+    ),
+    _model(
+        "quantization-outlier-channel",
+        {"cnn": "conv2", "dense": "dense1"},
+        (16, 64, 200),
+        "one channel much larger than the others",
+        "outlier-channel",
+    ),
+    _model(
+        "quantization-coarse-weights",
+        {"cnn": "conv2", "dense": "dense1"},
+        (4, 3, 2),
+        "weights of few bits",
+        "coarse-weights",
+    ),
+)
+
+FAULTS: Final = {
+    f.name: f for f in (*_RECORDINGS, *_MODEL, *_PREPROCESSING, *_DEVICE, *_BUILD, *_BOARDS)
+}

@@ -30,6 +30,14 @@ ANSWERS: Final[dict[str, tuple[str, str]]] = {
     "recording-rate": ("data", "shift"),
     "recording-delay": ("data", "shift"),
     "recording-endianness": ("data", "shift"),
+    "training-stopped": ("training", "weak-model"),
+    "training-class-bias": ("training", "predominance"),
+    "pruning-too-far": ("pruning", "loss"),
+    "quantization-narrow-range": ("quantization", "saturation"),
+    "quantization-wide-range": ("quantization", "calibration-range"),
+    "quantization-few-windows": ("quantization", "saturation"),
+    "quantization-outlier-channel": ("quantization", "outlier-channel"),
+    "quantization-coarse-weights": ("quantization", "weights"),
     "preprocessing-gain": ("preprocessing", "gain"),
     "preprocessing-unit-accelerometer": ("preprocessing", "unit"),
     "preprocessing-unit-gyroscope": ("preprocessing", "unit"),
@@ -80,11 +88,20 @@ ANSWERS: Final[dict[str, tuple[str, str]]] = {
     "memory-late-write": ("device", "overwritten"),
 }
 
+ANY_LAYER: Final = (
+    "", "conv1", "conv2", "conv3", "average", "dense1", "dense2", "scores",
+)  # fmt: skip
+
 #: Places that are not where the fault was planted, or not only there. "": the whole stage.
 PLACES: Final[dict[str, tuple[str, ...]]] = {
     "recording-mirror": ("", "ax, wy, wz", ", ".join(CHANNELS)),
     "recording-rotation": ("", "ax, ay, wx, wy", "ax, ay", ", ".join(CHANNELS)),
     "memory-stack-overrun": ("stack",),
+    "training-stopped": ("",),
+    "training-class-bias": ("PEN",),
+    "pruning-too-far": ("",),
+    # Every layer's range is wrong; which one costs most is not planted.
+    "quantization-few-windows": ANY_LAYER,
     "build-other-model": ("",),
     "build-stale-firmware": ("",),
     "build-other-board": ("",),

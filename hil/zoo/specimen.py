@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -167,7 +168,14 @@ Planted = tuple[Fault, str, float]
 
 def _model(arch: str, planted: list[Planted], scratch: Path) -> Path:
     """Return the model folder to run, changed where a fault is in its files."""
-    return MODELS / arch
+    model = MODELS / arch
+    for i, (fault, place, amount) in enumerate(p for p in planted if p[0].plane == "model"):
+        changed = scratch / f"model{i}"
+        import_module("pipeline.plant.files").change_folder(
+            model, changed, fault.how, place, amount
+        )
+        model = changed
+    return model
 
 
 def _vectors(model: Path, planted: list[Planted], scratch: Path) -> Path | None:

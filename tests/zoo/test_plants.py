@@ -12,12 +12,17 @@ from hil.backend.host import HostBackend, build_host
 from hil.board import load_board
 from hil.device import Device
 from hil.faults import ALL, FAULTS, SEVERITIES
+from hil.model_folder import load_model_folder
 from hil.run import Job, Options, prepare, run_on
 from hil.target import Target
 from hil.vectors import load_vectors
 from hil.zoo import recordings
 from hil.zoo.specimen import MODELS, Observation, Specimen, observe
+from pipeline.evaluate import float_scores
+from pipeline.model_folder import is_stale
 from pipeline.plant import CHANGES, emit_planted
+from pipeline.plant.files import change_folder
+from pipeline.preprocess import Preprocessing
 
 BOARD = load_board("nano33")
 
@@ -104,3 +109,29 @@ def test_a_refused_device_is_an_observation() -> None:
     assert seen.refused[0] == "IdentityError"
     assert "carries model" in seen.refused[1]
     assert seen.findings == ()
+
+
+@pytest.mark.parametrize("name", [n for n, f in FAULTS.items() if f.plane == "model"])
+def test_every_fault_of_a_model_gives_a_whole_folder(name: str, tmp_path: Path) -> None:
+    fault = FAULTS[name]
+    for arch in fault.places:
+        severest = len(SEVERITIES) - 1
+        change_folder(
+            MODELS / arch, tmp_path / arch, fault.how, fault.place(arch, severest), fault.amounts[2]
+        )
+        changed, was = load_model_folder(tmp_path / arch), load_model_folder(MODELS / arch)
+        assert changed.model_hash != was.model_hash
+        assert not is_stale(tmp_path / arch)
+
+
+def test_an_outlier_channel_leaves_the_float_model_as_it_computes(tmp_path: Path) -> None:
+    folder = load_model_folder(MODELS / "dense")
+    assert folder.manifest.preprocessing is not None
+    change_folder(folder.path, tmp_path / "made", "outlier-channel", "dense1", 64)
+    raw = load_vectors(folder.path / "vectors.npz").raw[:32]
+    constants = folder.manifest.preprocessing
+    windows = Preprocessing(constants.mean, constants.std).normalise(raw)
+    before = float_scores(folder.path / "pruned.tflite", windows)
+    after = float_scores(tmp_path / "made" / "pruned.tflite", windows)
+    # 64 is a power of two: scaling by it and back loses nothing but in sums' last bits.
+    np.testing.assert_allclose(after, before, atol=1e-5)
