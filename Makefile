@@ -49,8 +49,9 @@ generate: setup ## write the generated files anew
 	$(BIN)/python -m pipeline.emit_c
 	$(BIN)/python tests/engine/requant_oracle.py
 
-bench: setup ## measure speed and size; each figure is a ratio to a named baseline
-	@for f in benchmarks/*.py; do $(BIN)/python $$f || exit 1; done
+bench: setup ## measure speed and size; each figure is a ratio to a named baseline (minutes)
+	@missed=""; for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f || missed="$$missed $$f"; done; \
+	    [ -z "$$missed" ] || { echo "missed a goal or failed:$$missed"; exit 1; }
 
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.10 \
     --constraint requirements/constraints.in --custom-compile-command "make lock" pyproject.toml

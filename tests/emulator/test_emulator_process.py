@@ -278,7 +278,7 @@ def test_the_emulator_ends_with_its_parent(how: int, firmware: str, build: Build
         pid = int(parent.stdout.readline())
         assert is_alive(pid)
         parent.send_signal(how)
-        parent.wait()
+        parent.wait(DEADLINE_S)
     assert wait_for_end(pid)
 
 
