@@ -42,6 +42,17 @@ def read_verified(path: Path) -> Graph:
     return graph
 
 
+def require_int8_ends(graph: Graph, name: str) -> None:
+    """Raise InputError unless the model takes and gives int8 codes: what a device's link carries.
+
+    Others can be emitted: the C takes and gives their bytes.
+    """
+    for what, (index,) in (("input", graph.inputs), ("output", graph.outputs)):
+        dtype = graph.tensors[index].dtype
+        if dtype != "int8":
+            raise InputError(f"{name}: its {what} is {dtype}; to run it on a device, {FULL_INT8}")
+
+
 def verify(graph: Graph, name: str) -> None:
     """Raise InputError unless the model can be run; `name` is the file's, for the message."""
     if not graph.ops:

@@ -24,7 +24,7 @@ from hil.vectors import Vectors, load_vectors
 from pipeline.ir import Graph, identifier
 from pipeline.model_folder import Draft, check_target, write_folder
 from pipeline.tflite import MAX_FILE_BYTES, parse_tflite
-from pipeline.verify import verify
+from pipeline.verify import require_int8_ends, verify
 
 #: What is not there → what a run cannot say without it.
 MISSING = {
@@ -86,6 +86,7 @@ def _read(args: argparse.Namespace) -> Inputs:
     int8 = read_file(args.int8, MAX_FILE_BYTES)
     graph = parse_tflite(int8, str(args.int8))
     verify(graph, str(args.int8))
+    require_int8_ends(graph, str(args.int8))
     reference = read_file(args.reference, MAX_FILE_BYTES) if args.reference else None
     if reference is not None:
         _check_reference(graph, parse_tflite(reference, str(args.reference)), args.reference)

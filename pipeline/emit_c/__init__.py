@@ -6,6 +6,10 @@
 or, as a single header, NAME.h alone: include it where the model is used, and in one file put
 `#define NAME_IMPLEMENTATION` before the include.
 
+What layers read and write is bytes, whatever they mean: places (ARG_MAX) are int32 or int64, reals
+(DEQUANTIZE, a float input) are float32, little endian and unaligned, behind the same `int8_t *` as
+codes. Their scale is stated as 1 and their zero point as 0.
+
 Kernels are inline functions in headers, not objects to link: inlined into a layer whose constants
 the compiler sees, their loops have known trip counts, which is most of their speed.
 """

@@ -13,6 +13,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from hil.cli import main
 from hil.errors import InputError
 from pipeline.emit_c import Source, generate, two_files
 from pipeline.interp import run
@@ -179,14 +180,28 @@ def test_an_older_uint8_model_is_refused_by_name_with_the_way_out() -> None:
         verify(graph, "old")
 
 
-def test_float_ends_are_stated_as_bytes_of_scale_one() -> None:
+def float_ended_model() -> bytes:
     builder = Builder()
     ends = [builder.tensor((1, 4), "float32") for _ in range(2)]
     codes = [builder.tensor((1, 4), scale=0.5, zero_point=3) for _ in range(2)]
     builder.op("QUANTIZE", [ends[0]], [codes[0]])
     builder.op("RELU", [codes[0]], [codes[1]])
     builder.op("DEQUANTIZE", [codes[1]], [ends[1]])
-    graph = graph_of(builder.finish([ends[0]], [ends[1]]))
+    return builder.finish([ends[0]], [ends[1]])
+
+
+def test_a_model_with_float_ends_is_not_for_a_devices_link(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.tflite").write_bytes(float_ended_model())
+    arguments = ["import", "--int8", str(tmp_path / "m.tflite"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "its input is float32; to run it on a device, convert it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_float_ends_are_stated_as_bytes_of_scale_one() -> None:
+    graph = graph_of(float_ended_model())
     header = generate(Source(graph), "m").interface
     for what in ("INPUT", "OUTPUT"):
         assert f"#define m_{what}_SIZE 16 /* bytes; float32 [1, 4] */" in header

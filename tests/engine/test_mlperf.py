@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hil.backend.embedded import EmbeddedBackend
+from hil.board import load_board
+from hil.cli import main
+from hil.device import Device
+from hil.firmware import build
 from pipeline.emit_c import Source
 from pipeline.ir import Graph
 from pipeline.verify import read_verified
@@ -62,3 +67,35 @@ def test_every_layer_is_the_same_everywhere(name: str, tmp_path: Path) -> None:
     assert ours == [crcs(tflm.layers(graph, window)) for window in inputs]
     program = Program([Source(graph)], tmp_path, optimize="-O2")
     assert program.crcs(0, inputs).tolist() == ours
+
+
+#: Inputs in a board's firmware on the emulator. Few: a layer's bytes depend on the compiler's code,
+#: which is the same for every input, and an inference of the larger ones takes millions of emulated
+#: instructions. The last ones of `inputs_of`: structured ones, whose layers saturate.
+ON_BOARD = {
+    "ad01_int8": 20,
+    "kws_ref_model": 20,
+    "str_ww_ref_model": 20,
+    "pretrainedResnet_quant": 4,
+    "vww_96_int8": 4,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_is_the_interpreters_in_the_firmware(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("unicorn", reason="the emulator extra is not installed")
+    path = mlperf(name)
+    graph = read_verified(path)
+    inputs = inputs_of(graph)[-ON_BOARD[name] :]
+    folder = tmp_path / name
+    assert main(["import", "--int8", str(path), "--out", str(folder)]) == 0
+    backend = EmbeddedBackend()
+    board = load_board("nano33")
+    try:
+        device = Device(backend.open(board, build(board, folder), None))
+        device.identify()
+        for window, layers in zip(inputs, interpreted(graph, inputs), strict=True):
+            assert device.tap(window.tobytes())[1] == layers
+    finally:
+        backend.close()
