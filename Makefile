@@ -50,7 +50,7 @@ generate: setup ## write the generated files anew
 	$(BIN)/python tests/engine/requant_oracle.py
 
 bench: setup ## measure speed and size; each figure is a ratio to a named baseline (minutes)
-	@missed=""; for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f || missed="$$missed $$f"; done; \
+	@missed=""; for f in benchmarks/*.py; do echo "== $$f"; PYTHONPATH=. $(BIN)/python $$f || missed="$$missed $$f"; done; \
 	    [ -z "$$missed" ] || { echo "missed a goal or failed:$$missed"; exit 1; }
 
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.10 \

@@ -8,7 +8,7 @@ their output inside their input's bytes. State (an LSTM's) keeps its bytes for g
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,7 +29,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of memory and the operators during which it is taken: first ≤ i ≤ last."""
+    """A piece of memory and when it is taken: first ≤ moment ≤ last, two moments an operator."""
 
     what: str
     size: int
@@ -48,13 +48,20 @@ class Plan:
     peak: tuple[tuple[str, int], ...]
 
 
-def make_plan(graph: Graph, scratch_bytes: Mapping[int, int]) -> Plan:
-    """Place all tensors of a verified graph. scratch_bytes: operator index → bytes it needs."""
+def make_plan(
+    graph: Graph, scratch_bytes: Mapping[int, int], consumed: Collection[int] = ()
+) -> Plan:
+    """Place all tensors of a verified graph.
+
+    scratch_bytes: operator index → bytes it needs. consumed: operators that have read their inputs
+    for the last time before they write.
+    """
     homes = _homes(graph)
-    blocks: dict[Key, Block] = {("tensor", i): b for i, b in _tensor_blocks(graph, homes).items()}
+    tensors = _tensor_blocks(graph, homes, consumed)
+    blocks: dict[Key, Block] = {("tensor", i): b for i, b in tensors.items()}
     for index, size in scratch_bytes.items():
         name = f"scratch of {graph.layer_name(graph.ops[index])}"
-        blocks["scratch", index] = Block(name, size, index, index)
+        blocks["scratch", index] = Block(name, size, 2 * index, 2 * index + 1)
     offsets = _place(blocks)
     size = _end(offsets, blocks)
     return Plan(
@@ -80,23 +87,28 @@ def _homes(graph: Graph) -> dict[int, tuple[int, int]]:
     return homes
 
 
-def _tensor_blocks(graph: Graph, homes: Mapping[int, tuple[int, int]]) -> dict[int, Block]:
-    end = len(graph.ops)
+def _tensor_blocks(
+    graph: Graph, homes: Mapping[int, tuple[int, int]], consumed: Collection[int]
+) -> dict[int, Block]:
+    """Return each tensor's block. Operator i reads from 2i on and writes until 2i + 1."""
+    end = 2 * len(graph.ops)
     spans: dict[int, tuple[int, int]] = {}
 
-    def use(tensor: int, when: int) -> None:
+    def use(tensor: int, *moments: int) -> None:
         home = homes[tensor][0]
-        first, last = spans.get(home, (when, when))
-        spans[home] = (min(first, when), max(last, when))
+        times = (*moments, *spans.get(home, ()))
+        spans[home] = (min(times), max(times))
 
     use(graph.inputs[0], -1)
     use(graph.outputs[0], end)
     for op in graph.ops:
-        for tensor in [*(i for i in op.inputs if i in homes), *op.outputs]:
-            use(tensor, op.index)
+        start, last = 2 * op.index, 2 * op.index + 1
+        apart = op.index in consumed
+        for tensor in (i for i in op.inputs if i in homes):
+            use(tensor, start, *([] if apart else [last]))
             if graph.tensors[tensor].variable:
-                use(tensor, -1)
-                use(tensor, end)
+                use(tensor, -1, end)
+        use(op.outputs[0], last, *([] if apart else [start]))
     return {
         i: Block(f"tensor {i} ({clean(graph.tensors[i].name, 40)})", graph.tensors[i].size, *span)
         for i, span in spans.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from hil.board import board_names, load_board
 from hil.errors import clean
 from pipeline.emit_c import Emitted, emit_model
+from pipeline.emit_c.choice import LIMIT
 from pipeline.ops import OPERATORS
 
 
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--single-header", action="store_true", help="write NAME.h alone, kernels included"
     )
     parser.add_argument(
+        "--optimize",
+        choices=sorted(LIMIT),
+        default="speed",
+        help="what the kernels are chosen for (default: speed)",
+    )
+    parser.add_argument(
         "--board", choices=board_names(), help="refuse a model that cannot fit this board"
     )
 
@@ -29,7 +36,12 @@ def execute(args: argparse.Namespace) -> int:
     """Write the C; print what was written and what it needs."""
     board = load_board(args.board) if args.board else None
     emitted = emit_model(
-        args.model, args.name, args.out, single_header=args.single_header, board=board
+        args.model,
+        args.name,
+        args.out,
+        single_header=args.single_header,
+        board=board,
+        goal=args.optimize,
     )
     if args.json:
         print(json.dumps(_as_json(emitted), indent=1))

@@ -66,10 +66,11 @@ def emit_model(  # noqa: PLR0913 - each is an option of `tinyhil emit`
     kernels: bool = True,
     single_header: bool = False,
     board: Board | None = None,
+    goal: str = "speed",
 ) -> Emitted:
-    """As `emit`; with `board`, also refuse a model that cannot fit it."""
+    """As `emit`; with `board`, also refuse a model that cannot fit it. goal: see `generate`."""
     loaded = load_source(source)
-    code = generate(loaded, name)
+    code = generate(loaded, name, goal)
     if board is not None:
         check_budget(code.plan, code.constant_bytes, board)
     if single_header:
@@ -110,7 +111,7 @@ def _raw_unit(vectors: Path | None) -> str:
 
 def two_files(source: Source, code: ModelCode) -> dict[str, str]:
     """Return NAME.h and NAME.c."""
-    head = banner(source.graph, code.name, "")
+    head = banner(source.graph, code.name, _flags(code))
     includes = "".join(f'#include "{h}"\n' for h in code.headers)
     return {
         f"{code.name}.h": head + "/* clang-format off */\n" + code.interface,
@@ -121,13 +122,17 @@ def two_files(source: Source, code: ModelCode) -> dict[str, str]:
     }
 
 
+def _flags(code: ModelCode) -> str:
+    return "" if code.goal == "speed" else f" --optimize {code.goal}"
+
+
 def single_header_text(source: Source, code: ModelCode) -> str:
     """Return the one-file form."""
     kernels = [h for h in _needed(code) if h != INTERFACE]
     inlined = "\n".join(_without_includes((KERNEL_DIR / h).read_text()) for h in kernels)
     interface = _without_includes((KERNEL_DIR / INTERFACE).read_text())
     return (
-        banner(source.graph, code.name, " --single-header")
+        banner(source.graph, code.name, " --single-header" + _flags(code))
         + f"/* Include it wherever the model is used; in one file, before the include:\n"
         f" *     #define {code.name}_IMPLEMENTATION */\n"
         + "/* clang-format off */\n"

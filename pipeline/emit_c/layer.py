@@ -75,13 +75,15 @@ class Emitter:
     """How one operator becomes C. header: its kernel's, None where it needs none.
 
     scratch: bytes of the arena the kernel needs while it runs. note: what is special about the
-    kernel, for the comment above the layer.
+    kernel, for the comment above the layer. consumes: the kernel has read its input for the last
+    time before it writes its output, which may therefore lie in the same bytes.
     """
 
     header: str | None
     code: Callable[[Context, Op], LayerCode]
     scratch: Callable[[Graph, Op], int] = _no_scratch
     note: str = ""
+    consumes: bool = False
 
 
 def struct(kind: str, name: str, rows: list[tuple[str, str]]) -> str:

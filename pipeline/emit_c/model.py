@@ -24,12 +24,12 @@ from pipeline.emit_c import (
     svdf,
     unary,
 )
-from pipeline.emit_c.choice import Choice, choose
+from pipeline.emit_c.choice import Choice, choose_all, plan_of
 from pipeline.emit_c.layer import Context, Emitter, LayerCode
 from pipeline.emit_c.text import array, check_name, float_literal, shape_text, wrap
 from pipeline.ir import Graph, Op, Tensor, identifier
 from pipeline.ops import OPERATORS
-from pipeline.plan import Plan, make_plan
+from pipeline.plan import Plan
 from pipeline.preprocess import Preprocessing
 
 FAMILIES = (
@@ -63,15 +63,18 @@ class ModelCode:
     headers: tuple[str, ...]
     plan: Plan
     constant_bytes: int
+    goal: str = "speed"
 
 
-def generate(source: Source, name: str) -> ModelCode:
-    """Return the C of a model; the same input gives the same text. Raises InputError."""
+def generate(source: Source, name: str, goal: str = "speed") -> ModelCode:
+    """Return the C of a model; the same input gives the same text. Raises InputError.
+
+    goal: what kernels are chosen for: "speed", "size" or "ram" (pipeline/emit_c/choice.py).
+    """
     check_name(name)
     graph = source.graph
-    choices = [choose(graph, op, EMITTERS[op.name]) for op in graph.ops]
-    scratch = {c.op.index: c.emitter.scratch(graph, c.op) for c in choices}
-    plan = make_plan(graph, {i: size for i, size in scratch.items() if size})
+    choices = choose_all(graph, EMITTERS, goal)
+    plan = plan_of(graph, choices)
     context = Context(graph, name, plan)
     layers = [c.emitter.code(context, c.op) for c in choices]
     plan = replace(plan, size=max(plan.size, *(-(-layer.reads_to // 4) * 4 for layer in layers)))
@@ -85,6 +88,7 @@ def generate(source: Source, name: str) -> ModelCode:
         headers=tuple(sorted(headers)),
         plan=plan,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
+        goal=goal,
     )
 
 

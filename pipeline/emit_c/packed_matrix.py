@@ -93,23 +93,16 @@ def _fully_connected(context: Context, op: Op) -> LayerCode:
     constants, size = _constants(context, op, _fully_connected_rows(graph, op), 8, "row, depth")
     call = (
         f"nn_fully_connected_packed(&{symbol}, {context.source(op)}, {symbol}_weights,\n"
-        f"                              {symbol}_start, {symbol}_scale,\n"
-        f"                              {context.at_word(context.plan.scratch[op.index])}, "
-        f"{context.target(op)});"
+        f"                              {symbol}_start, {symbol}_scale, {context.target(op)});"
     )
     source = graph.need(op, 0)
     read = context.plan.tensors[source.index] + source.elements - depth + 4 * fours
     return LayerCode(constants + layer, call, size, reads_to=read)
 
 
-def _row_sums_bytes(graph: Graph, op: Op) -> int:
-    rows = graph.need(op, 1).shape[0]
-    return 4 * (rows + rows % 2)
-
-
 def _fully_connected_twin(graph: Graph, op: Op) -> Emitter | str:
     reason = why_not(scales_of(graph, op), _fully_connected_rows(graph, op))
-    return reason or Emitter("nn_fully_connected_packed.h", _fully_connected, _row_sums_bytes, NOTE)
+    return reason or Emitter("nn_fully_connected_packed.h", _fully_connected, note=NOTE)
 
 
 @dataclass(frozen=True)

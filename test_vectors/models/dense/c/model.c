@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "nn_fully_connected_packed.h"
+#include "nn_fully_connected_sparse.h"
 #include "nn_softmax.h"
 
 /* Activations and scratch; layers that do not run at the same time share bytes. */
 static union {
-    int8_t i8[540];
-    int16_t i16[270];
-    int32_t i32[135];
-    uint32_t u32[135];
+    int8_t i8[348];
+    int16_t i16[174];
+    int32_t i32[87];
+    uint32_t u32[87];
 } model_arena;
 
 /* Layer 0: RESHAPE flat
@@ -33,7 +34,7 @@ static int model_0_flat_run(void) {
  * in   [1, 300] scale 0.16633144 zero point 19
  * out  [1, 48] scale 0.10440354 zero point -128
  * cost 14400 multiply-accumulates, 15168 bytes of constants
- * kernel packed, two rows of weights to an int16 lane */
+ * kernel packed, two rows of weights to an int16 lane; not sparse: more than 256 inputs */
 /* weights [48, 300]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_1_dense1_weights[3600] = {
     0xa4b61000, 0x00000000, 0x5d00a5ae, 0xff9ab200, 0x00006c00, 0x00006000, 0x00000000,
@@ -620,51 +621,42 @@ static const struct nn_fully_connected_packed model_1_dense1 = {
 
 static int model_1_dense1_run(void) {
     nn_fully_connected_packed(&model_1_dense1, model_arena.i8 + 0, model_1_dense1_weights,
-                              model_1_dense1_start, model_1_dense1_scale,
-                              model_arena.i32 + 75, model_arena.i8 + 492);
+                              model_1_dense1_start, model_1_dense1_scale, model_arena.i8 + 300);
     return 0;
 }
 
 /* Layer 2: FULLY_CONNECTED dense2
  * in   [1, 48] scale 0.10440354 zero point -128
  * out  [1, 16] scale 0.122294821 zero point -128
- * cost 768 multiply-accumulates, 1024 bytes of constants
- * kernel packed, two rows of weights to an int16 lane */
-/* weights [16, 48]: row, depth; packed by 8 rows (nn_packed.h) */
-static const uint32_t model_2_dense2_weights[192] = {
-    0x00700000, 0x6300005c, 0x003e0000, 0x00004b00, 0x00006900, 0xff8d0000, 0x00000000,
-    0x0000ad00, 0x00000000, 0x990075a0, 0xffaf5e00, 0x00000000, 0x00000000, 0x81000000,
-    0x00006000, 0x00000000, 0x4500ff88, 0x0000006f, 0x59000000, 0x5a9b0000, 0x00005d00,
-    0x00000000, 0xffb10000, 0x005a969e, 0x00000000, 0x00000000, 0x00000000, 0x5b000000,
-    0x64000000, 0x00000000, 0x00520000, 0x00000000, 0x007f0000, 0x00000000, 0x00007f00,
-    0x00000052, 0x00000000, 0x0000007a, 0x00000000, 0x00008daf, 0x00005400, 0xff910000,
-    0x0000007f, 0x00000000, 0x00000000, 0x00000000, 0x00000000, 0x64005b5b, 0x60000000,
-    0x00000000, 0x92000000, 0x8a810000, 0x6800b000, 0x6b000000, 0x00000000, 0x00000000,
-    0x00000076, 0x0000005f, 0x00000000, 0x00000000, 0x00000000, 0x00000065, 0x00000000,
-    0x8a000000, 0x4b007e8e, 0x8e000000, 0x00000000, 0x0000ae00, 0x00000000, 0x0000006b,
-    0x00000000, 0xff900000, 0x00000000, 0x00009200, 0x00000000, 0x58000000, 0x65000000,
-    0x9800007f, 0x00000000, 0xffb30000, 0x0000538a, 0x006d0000, 0x98000000, 0xff8aaaa0,
-    0x00000000, 0x00690000, 0x00009a00, 0x00000000, 0x00000000, 0x92000000, 0x6b000000,
-    0x7f000051, 0x00000000, 0x00000000, 0x58000000, 0x62000000, 0x00000000, 0x00000000,
-    0x40004800, 0x00000000, 0x00000000, 0x00005f00, 0x0000ff92, 0xbc006700, 0x00000000,
-    0x00000000, 0x00008165, 0x00000000, 0x00000000, 0x00000000, 0x00000000, 0x00000000,
-    0x00008b00, 0x00008e00, 0x00004c00, 0xb9000000, 0x00000000, 0x00005800, 0x00003f96,
-    0x00000000, 0x00008100, 0x5d008a00, 0x00005400, 0x00000065, 0x00000000, 0x00000000,
-    0x00000000, 0x4200ff92, 0x00000000, 0xffb10000, 0x007db563, 0x00000000, 0x00000000,
-    0x7f000000, 0x0000ff97, 0x00006d7f, 0x00000000, 0x74000000, 0xaa610000, 0x00000000,
-    0x00008c00, 0x00006e00, 0x00000000, 0x00000000, 0x00000000, 0x5e00006a, 0xff975200,
-    0x5f960000, 0x00000000, 0x00000052, 0x00000000, 0x55000000, 0x00790000, 0xffc5007f,
-    0x46006e00, 0x00000067, 0x00000004, 0x00000000, 0x00000000, 0x0000ff8c, 0x00000000,
-    0x00000000, 0x0000438d, 0x00005300, 0x00000000, 0x005b0000, 0x00005e00, 0x00000000,
-    0x00000000, 0x00000000, 0x0000bf00, 0x00004600, 0x007f0000, 0x00000000, 0xff810000,
-    0x7f005700, 0x00000000, 0x00000000, 0x00000000, 0x00765600, 0x00000000, 0x005c0000,
-    0x58000000, 0x0073ff8e, 0x00000000, 0xac008d55, 0x00005100, 0x00000000, 0x00000000,
-    0x0000a000, 0x00000000, 0x00004700,
+ * cost 768 multiply-accumulates, 596 bytes of constants
+ * kernel sparse: 1072 instructions and 768 bytes of weights estimated dense, 1146 and 340 sparse */
+/* nonzero weights of [16, 48]: place (of CONV_2D: gap), weight (nn_sparse.h) */
+static const int8_t model_2_dense2_weights[324] = {
+    2, 112, 8, -120, 18, 127, 28, 118, 32, -114, 40, -118, 1, 105, 9, 93, 10, 69, 15, 100, 20,
+    84, 25, -80, 26, 96, 27, 104, 32, 127, 34, 75, 39, 101, 40, 84, 0, 92, 3, -115, 4, -96, 8,
+    111, 17, 122, 22, -111, 28, 95, 29, 101, 33, 107, 37, 127, 42, 109, 43, 105, 2, 99, 4, 118,
+    6, -103, 7, -127, 27, 107, 34, -114, 36, -110, 39, -104, 46, -110, 0, 0, 2, 62, 6, -81, 11,
+    -79, 15, 82, 20, 127, 0, 0, 4, 94, 5, 96, 10, 89, 16, 127, 26, -110, 41, -102, 42, -104,
+    46, 107, 47, 88, 0, 0, 9, -98, 10, -101, 11, 90, 16, 82, 17, -81, 21, 91, 26, -127, 35,
+    -112, 39, -77, 40, -96, 42, -118, 44, 81, 0, 75, 1, -83, 9, -105, 10, 91, 14, 91, 17, -114,
+    21, 91, 23, 100, 26, -117, 31, -118, 32, -82, 38, 88, 40, -85, 46, 127, 47, 98, 0, 0, 29,
+    4, 30, 121, 39, 127, 0, 0, 8, -117, 12, -127, 21, -116, 0, 0, 18, -79, 24, 106, 25, 82, 28,
+    127, 30, -59, 35, 91, 43, 92, 44, 85, 1, 95, 8, -114, 9, 88, 12, -118, 14, 93, 19, 127, 21,
+    110, 22, 116, 26, 94, 44, -115, 45, -96, 46, -84, 1, -110, 4, 101, 9, -106, 16, 99, 17,
+    -105, 18, 125, 22, 97, 26, -105, 32, -115, 39, -127, 0, 72, 2, 64, 4, -127, 8, 76, 9, 64,
+    12, 84, 16, -75, 22, -86, 24, 82, 28, 110, 30, 70, 32, 68, 33, 94, 36, -65, 43, 88, 44, 81,
+    12, 101, 13, -110, 17, 127, 26, -106, 28, 103, 29, -116, 41, -114, 42, 118, 43, 115, 0, 0,
+    1, 103, 3, -68, 10, -71, 15, 66, 17, 109, 26, 96, 27, 85, 32, 83, 36, 70, 37, 87, 39, 127,
+    40, 86, 45, 71, 0, 0,
+};
+/* taps of each row, in twos */
+static const uint8_t model_2_dense2_twos[16] = {
+    3, 6, 6, 5, 3, 5, 6, 8, 2, 2, 4, 6, 5, 8, 5, 7,
 };
 /* what sums start from */
 static const int32_t model_2_dense2_start[16] = {
-    -245, 31497739, 82187, -11065845, 15199, 9425503, -59352, 1892904, 33487, -11796529, 56006,
-    6775238, -31014, 19406298, 14599, 27669255,
+    -245, 123039, 82187, -43547, 15199, 36759, -59352, 7626, 33487, -46211, 56006, 26247,
+    -31014, 75927, 14599, 108026,
 };
 /* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_2_dense2_scale[16] = {
@@ -685,17 +677,15 @@ static const struct nn_scale model_2_dense2_scale[16] = {
     {1481297260, 8, -32640},
     {2081158596, 8, -32640},
 };
-static const struct nn_fully_connected_packed model_2_dense2 = {
+static const struct nn_fully_connected_sparse model_2_dense2 = {
     1, 48, 16, /* batch, depth, rows */
-    12, /* inputs read, in fours */
     {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FLOOR, /* how results become codes */
 };
 
 static int model_2_dense2_run(void) {
-    nn_fully_connected_packed(&model_2_dense2, model_arena.i8 + 492, model_2_dense2_weights,
-                              model_2_dense2_start, model_2_dense2_scale,
-                              model_arena.i32 + 0, model_arena.i8 + 64);
+    nn_fully_connected_sparse(&model_2_dense2, model_arena.i8 + 300, model_2_dense2_weights,
+                              model_2_dense2_twos, model_2_dense2_start, model_2_dense2_scale, model_arena.i8 + 0);
     return 0;
 }
 
@@ -703,7 +693,8 @@ static int model_2_dense2_run(void) {
  * in   [1, 16] scale 0.122294821 zero point -128
  * out  [1, 3] scale 0.212352902 zero point -14
  * cost 48 multiply-accumulates, 112 bytes of constants
- * kernel packed, two rows of weights to an int16 lane */
+ * kernel packed, two rows of weights to an int16 lane
+ *        102 instructions and 64 bytes of weights estimated dense, 123 and 27 sparse */
 /* weights [3, 16]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_3_scores_weights[16] = {
     0x00000000, 0x00000000, 0x00568100, 0x00750000, 0x6500ff81, 0x91000000, 0x00000000,
@@ -728,9 +719,8 @@ static const struct nn_fully_connected_packed model_3_scores = {
 };
 
 static int model_3_scores_run(void) {
-    nn_fully_connected_packed(&model_3_scores, model_arena.i8 + 64, model_3_scores_weights,
-                              model_3_scores_start, model_3_scores_scale,
-                              model_arena.i32 + 0, model_arena.i8 + 16);
+    nn_fully_connected_packed(&model_3_scores, model_arena.i8 + 0, model_3_scores_weights,
+                              model_3_scores_start, model_3_scores_scale, model_arena.i8 + 16);
     return 0;
 }
 
@@ -753,14 +743,14 @@ const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"flat", "RESHAPE", model_arena.i8 + 0, 300,
      {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
      {1, 300, 0, 0}, 8, model_0_flat_run},
-    {"dense1", "FULLY_CONNECTED", model_arena.i8 + 492, 48,
+    {"dense1", "FULLY_CONNECTED", model_arena.i8 + 300, 48,
      {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
      {1, 48, 0, 0}, 9, model_1_dense1_run},
-    {"dense2", "FULLY_CONNECTED", model_arena.i8 + 64, 16,
-     {model_arena.i8 + 492, NULL, NULL, NULL}, {48, 0, 0, 0},
+    {"dense2", "FULLY_CONNECTED", model_arena.i8 + 0, 16,
+     {model_arena.i8 + 300, NULL, NULL, NULL}, {48, 0, 0, 0},
      {1, 16, 0, 0}, 10, model_2_dense2_run},
     {"scores", "FULLY_CONNECTED", model_arena.i8 + 16, 3,
-     {model_arena.i8 + 64, NULL, NULL, NULL}, {16, 0, 0, 0},
+     {model_arena.i8 + 0, NULL, NULL, NULL}, {16, 0, 0, 0},
      {1, 3, 0, 0}, 11, model_3_scores_run},
     {"softmax_4", "SOFTMAX", model_arena.i8 + 0, 3,
      {model_arena.i8 + 16, NULL, NULL, NULL}, {3, 0, 0, 0},

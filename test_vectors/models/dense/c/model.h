@@ -21,7 +21,7 @@ extern "C" {
 #define model_OUTPUT_SIZE 3 /* bytes; int8 [1, 3] */
 #define model_OUTPUT_SCALE 0.00390625f
 #define model_OUTPUT_ZERO_POINT -128
-#define model_ARENA_SIZE 540 /* bytes of activations and scratch */
+#define model_ARENA_SIZE 348 /* bytes of activations and scratch */
 #define model_LAYER_COUNT 5
 #define model_MODEL_HASH "648fc410896ed04e1a5ef231afefe658a6e3cef1dee4b21cd8a43774c5867086"
 

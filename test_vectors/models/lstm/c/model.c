@@ -324,7 +324,8 @@ static int model_1_strided_slice_1_run(void) {
  * in   [1, 32] scale 0.00784166623 zero point -1
  * out  [1, 3] scale 0.0540089943 zero point -33
  * cost 96 multiply-accumulates, 176 bytes of constants
- * kernel packed, two rows of weights to an int16 lane */
+ * kernel packed, two rows of weights to an int16 lane
+ *        150 instructions and 128 bytes of weights estimated dense, 313 and 103 sparse */
 /* weights [3, 32]: row, depth; packed by 8 rows (nn_packed.h) */
 static const uint32_t model_2_scores_weights[32] = {
     0x00000000, 0xbf00ffa4, 0x006f9f00, 0x006ab500, 0x5400ffa7, 0xb800c100, 0xff9a9046,
@@ -352,8 +353,7 @@ static const struct nn_fully_connected_packed model_2_scores = {
 
 static int model_2_scores_run(void) {
     nn_fully_connected_packed(&model_2_scores, model_arena.i8 + 1568, model_2_scores_weights,
-                              model_2_scores_start, model_2_scores_scale,
-                              model_arena.i32 + 400, model_arena.i8 + 1616);
+                              model_2_scores_start, model_2_scores_scale, model_arena.i8 + 1600);
     return 0;
 }
 
@@ -368,7 +368,7 @@ static const struct nn_softmax model_3_softmax_3 = {
 };
 
 static int model_3_softmax_3_run(void) {
-    nn_softmax(&model_3_softmax_3, model_arena.i8 + 1616, model_arena.i8 + 0);
+    nn_softmax(&model_3_softmax_3, model_arena.i8 + 1600, model_arena.i8 + 0);
     return 0;
 }
 
@@ -379,11 +379,11 @@ const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"strided_slice_1", "STRIDED_SLICE", model_arena.i8 + 1568, 32,
      {model_arena.i8 + 0, NULL, NULL, NULL}, {1600, 0, 0, 0},
      {1, 32, 0, 0}, 26, model_1_strided_slice_1_run},
-    {"scores", "FULLY_CONNECTED", model_arena.i8 + 1616, 3,
+    {"scores", "FULLY_CONNECTED", model_arena.i8 + 1600, 3,
      {model_arena.i8 + 1568, NULL, NULL, NULL}, {32, 0, 0, 0},
      {1, 3, 0, 0}, 27, model_2_scores_run},
     {"softmax_3", "SOFTMAX", model_arena.i8 + 0, 3,
-     {model_arena.i8 + 1616, NULL, NULL, NULL}, {3, 0, 0, 0},
+     {model_arena.i8 + 1600, NULL, NULL, NULL}, {3, 0, 0, 0},
      {1, 3, 0, 0}, 28, model_3_softmax_3_run},
 };
 
