@@ -65,8 +65,9 @@ static void note_errors(uint32_t flags) {
 }
 
 void uart_interrupt(void) {
-    const uint32_t flags = UART5_ISR;
-    if (flags & ISR_RXNE)
+    uint32_t flags;
+    /* A byte that is complete by now is taken at once: entering and leaving again costs more. */
+    while ((flags = UART5_ISR) & ISR_RXNE)
         link_received((uint8_t)UART5_RDR);
     if (flags & (ISR_ORE | ISR_LINE_ERRORS))
         note_errors(flags);
