@@ -65,11 +65,16 @@ def _without_consequences(findings: list[Finding]) -> list[Finding]:
 
 
 def _rank(finding: Finding) -> tuple[int, float]:
-    """Problems by what they cost, those that have no cost of their own (a bad line) first."""
+    """Problems by what they cost, those that have no cost of their own (a bad line) first.
+
+    That one class is predicted too often is what the others lead to: it comes after them.
+    """
     if finding.cause == "nothing-wrong":
         return 1, 0.0
     if finding.severity != "problem":
         return _ORDER[finding.severity], 0.0
+    if finding.cause == "predominance":
+        return 0, 1.0
     return 0, -1.0 if finding.effect is None else finding.effect
 
 
