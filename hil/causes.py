@@ -71,7 +71,7 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
     },
     "quantization": {
         **_STEP,
-        "runtimes": "int8 runtimes on the computer disagree about the same file",
+        "runtimes": "int8 runtimes on the computer give other bytes for the same file",
         "rounding": "steps of this layer's scale are too coarse for its values",
         "saturation": "values of this layer lie beyond the ends of its int8 range",
         "outlier-channel": "one channel widens the scale of all the others",

@@ -83,7 +83,8 @@ def _spread(total: int, limit: int | None) -> NDArray[np.intp]:
 def _check_fit(source: Path, vectors: Vectors, folder: ModelFolder) -> None:
     for what in ("classes", "channels"):
         ours, models = getattr(vectors.manifest, what), getattr(folder.manifest, what)
-        if ours != models:
+        # Imported without vectors, a model names neither: `check_shapes` then counts them.
+        if models and ours != models:
             raise InputError(
                 f"{source}: its {what} ({_names(ours)}) are not the model's ({_names(models)}); "
                 "choose vectors made for this model"

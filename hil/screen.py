@@ -112,7 +112,7 @@ def _change_cells(run: Run, item: Column, change: Interval | None) -> tuple[str,
     if change is None or before is None:
         return "", ""
     if same_answers(before, item):
-        return "same", ""
+        return "same classes", ""
     sign = "+" if change.value > 0 else ""
     return f"{sign}{points(change.value)}", f"{points(change.low)} to {points(change.high)}"
 

@@ -124,7 +124,7 @@ def _short(name: str) -> str:
 def _change_text(step: Step) -> str:
     if step.change is None:
         return ""
-    return "identical" if step.identical else f"{signed(step.change.value)} pts"
+    return "same class" if step.identical else f"{signed(step.change.value)} pts"
 
 
 def _interval_text(step: Step) -> str:

@@ -248,8 +248,8 @@ def runtimes_disagree(run: Run) -> list[Finding]:
         return []
     worst = max(items, key=lambda c: len(c.differing))
     headline = (
-        "int8 runtimes on the computer disagree about the same file: "
-        f"{clean(worst.actual, 40)} differs in {len(worst.differing)} of {worst.compared} windows"
+        "int8 runtimes on the computer give other output bytes for the same file: "
+        f"{clean(worst.actual, 40)} in {len(worst.differing)} of {worst.compared} windows"
     )
     return [
         note(
@@ -268,6 +268,7 @@ def _runtime(run: Run, item: ByteComparison) -> str:
     if ours and other:
         changed = sum(ours.predicted[i] != other.predicted[i] for i in item.differing)
     return (
-        f"{clean(item.actual, 40)}: {len(item.differing)} of {item.compared} windows differ, by at "
-        f"most {plural(item.max_difference_lsb, 'step')}; {changed} of them change class"
+        f"{clean(item.actual, 40)}: {len(item.differing)} of {item.compared} windows' bytes "
+        f"differ, by at most {plural(item.max_difference_lsb, 'step')}; {changed} of them change "
+        "class"
     )

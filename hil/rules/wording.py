@@ -112,7 +112,7 @@ def sample(run: Run, *columns: Column) -> str:
     people = {run.windows.subject[i] for i in index}
     recordings = {run.windows.recording[i] for i in index}
     who = "1 person" if len(people) == 1 else f"{len(people)} people"
-    return (
-        f"{plural(len(index), 'window')} of {plural(len(recordings), 'recording')} of {who}; "
-        "windows of one recording are alike, so the true uncertainty is larger"
-    )
+    text = f"{plural(len(index), 'window')} of {plural(len(recordings), 'recording')} of {who}"
+    if len(recordings) == len(index):
+        return text
+    return f"{text}; windows of one recording are alike, so the true uncertainty is larger"

@@ -241,6 +241,19 @@ def test_options_that_make_no_sense(fake: Fake, changes: dict[str, Any], words: 
         run(replace(fake(), **changes), quiet)
 
 
+def test_a_model_that_names_no_classes_takes_vectors_with_as_many_as_it_has_outputs(
+    fake: Fake, folder: Path, tmp_path: Path
+) -> None:
+    rewrite(folder, classes=[], channels=[])
+    measured = run(replace(fake(), model=folder, vectors=MODEL / "vectors.npz"), quiet)
+    assert measured.windows.classes == ("PEN", "FEL", "ROW")
+    whole = load_vectors(MODEL / "vectors.npz")
+    manifest = replace(whole.manifest, classes=(*whole.manifest.classes, "fourth"))
+    save_vectors(tmp_path / "four.npz", replace(whole, manifest=manifest))
+    with pytest.raises(InputError, match="answers 3 values for 4 classes"):
+        run(replace(fake(), model=folder, vectors=tmp_path / "four.npz"), quiet)
+
+
 def test_vectors_of_another_shape(fake: Fake, folder: Path, tmp_path: Path) -> None:
     whole = load_vectors(folder / "vectors.npz")
     fields = {**vars(whole), "raw": whole.raw[:, :40, :]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_a_device_in_order(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFix
     for name in ("float", "pruned", "int8", "device", "device-raw"):
         assert any(line.split()[:1] == [name] and "%" in line for line in lines)
     assert "device outputs 20/20" in out
+    assert re.search(r"^device .* same classes ", out, re.MULTILINE)  # bytes are told elsewhere
     assert "✓ Nothing is wrong along float → pruned → int8 → device → device-raw" in lines
     assert f"record: {record}" in lines
     assert f"report: {report}" in lines

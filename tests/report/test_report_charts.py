@@ -83,6 +83,8 @@ def test_a_change_is_taken_over_the_windows_that_both_measured() -> None:
     run = incomplete_run(measured=120)
     step = next(s for s in chain_view(run).stages if s.name == "device")
     assert (step.measured, step.identical) == (120, True)
+    # Of classes, not of bytes: those are another table's.
+    assert "same class" in Outline(picture(chain_view(run).stages)).words()
     assert step.change is not None
     assert step.change.value == 0
     assert step.accuracy == wilson(step.correct, 120)
