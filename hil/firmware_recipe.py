@@ -23,7 +23,7 @@ REFERENCE_MODEL_DIR: Final = LIBRARY_DIR / "model"
 WORKSPACE_DIR: Final = PROJECT_DIR / ".pio"
 
 #: Libraries, without the model.
-LIBRARIES: Final = ("nn", "wire")
+LIBRARIES: Final = ("nn", "usb", "wire")
 
 #: Environment variables that change what `pio run` builds.
 MODEL_VARIABLE: Final = "TINYHIL_MODEL"
@@ -65,6 +65,7 @@ IDENTITY_GLOBS: Final = (
     "platformio.ini",
     "firmware/src/**/*.[ch]",
     "firmware/lib/nn/*.[ch]",
+    "firmware/lib/usb/*.[ch]",
     "firmware/lib/wire/*.[ch]",
     "firmware/platform/**/*.json",
     "firmware/platform/**/*.ld",
@@ -89,6 +90,7 @@ def source_hash() -> bytes:
 
 def build_info(board: Board, baud: int) -> str:
     """Return build_info.h: who this image is. `baud` in bits per second."""
+    vendor, product = board.usb_ids[0]
     firmware_hash = ", ".join(f"0x{byte:02X}" for byte in source_hash())
     return (
         "/* Written by hil/firmware_recipe.py from the board's manifest. */\n"
@@ -96,6 +98,9 @@ def build_info(board: Board, baud: int) -> str:
         f'#define BUILD_BOARD "{board.name}"\n'
         f'#define BUILD_VERSION "{__version__}"\n'
         f"#define BUILD_BAUD {baud}\n"
+        f"#define BUILD_USB_VENDOR 0x{vendor:04X}\n"
+        f"#define BUILD_USB_PRODUCT 0x{product:04X}\n"
+        f'#define BUILD_USB_NAME "{board.title}"\n'
         f"#define BUILD_FIRMWARE_HASH {{{firmware_hash}}}\n\n#endif\n"
     )
 

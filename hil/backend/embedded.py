@@ -26,16 +26,17 @@ class EmbeddedBackend:
     """Runs a board's image; see `hil.backend.base.Backend`.
 
     paced: bytes take their time on the line, in virtual time (hil/emulator/uart.py). portable: do
-    without the compiled hook.
+    without the compiled hook. link: "uart", or "usb" where the chip's controller is modelled.
     """
 
     name = "embedded"
     emulated = True
 
-    def __init__(self, *, paced: bool = False, portable: bool = False) -> None:
+    def __init__(self, *, paced: bool = False, portable: bool = False, link: str = "uart") -> None:
         self.description = f"embedded emulator (unicorn {_unicorn_version()})"
         self._options = ["--pacing", "baud"] if paced else []
         self._options += ["--portable"] if portable else []
+        self._options += ["--link", link]
         self._emulator: EmulatorProcess | None = None
         self._transport: SocketTransport | None = None
         self._counters: Counters | None = None

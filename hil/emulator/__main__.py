@@ -21,7 +21,8 @@ from hil.emulator.image import load_image
 from hil.emulator.link import Link, open_pty
 from hil.emulator.machine import Machine, Options, chip_memory
 from hil.emulator.session import HEARTBEAT_S, EndedError, Session
-from hil.errors import TinyhilError
+from hil.emulator.usb import Cable
+from hil.errors import InputError, TinyhilError
 
 
 def _arguments() -> argparse.Namespace:
@@ -32,6 +33,9 @@ def _arguments() -> argparse.Namespace:
     link.add_argument("--fd", type=int, help="an inherited socket that carries the bytes")
     link.add_argument("--pty", action="store_true", help="make a pty that carries the bytes")
     parser.add_argument("--control-fd", type=int, help="an inherited socket for control")
+    parser.add_argument(
+        "--link", choices=("uart", "usb"), default="uart", help="what the bytes go through"
+    )
     parser.add_argument("--pacing", choices=("instant", "baud"), default="instant")
     parser.add_argument("--seed", type=int, help="of RAM's content at power-on (default: any)")
     parser.add_argument("--portable", action="store_true", help="do without the compiled hook")
@@ -62,11 +66,17 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
     machine = Machine(board.facts.chip, image, options)
     machine.chip.uart.set_pacing(args.pacing == "baud")
     link, path = open_pty() if args.pty else (Link(args.fd, is_pty=False), None)
-    session = Session(machine, link, channel)
+    session = Session(machine, link, channel, _cable(machine) if args.link == "usb" else None)
     session.emit("ready", pty=path, hook=machine.runner.name)
     if path and channel is None:
         print(path, flush=True)
     return session
+
+
+def _cable(machine: Machine) -> Cable:
+    if machine.cable is None:
+        raise InputError("this board's USB controller is not modelled: --link uart")
+    return machine.cable
 
 
 def main() -> int:

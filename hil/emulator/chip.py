@@ -8,6 +8,7 @@ from enum import Enum
 
 from hil.emulator.bus import Peripheral
 from hil.emulator.uart import Uart
+from hil.emulator.usb import UsbController
 
 
 class ResetKind(Enum):
@@ -52,6 +53,11 @@ class Chip(ABC):
     @abstractmethod
     def uart(self) -> Uart:
         """The UART that carries the link."""
+
+    @property
+    def usb(self) -> UsbController | None:
+        """The USB controller, None where none is modelled."""
+        return None
 
     @property
     @abstractmethod

@@ -15,6 +15,9 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
     stack                             size and peak in bytes, peak null unless the firmware paints
     peek      address, size           data: hex
     poke      address, data: hex
+    usb       action: state|plug|unplug|suspend|resume|open|close, baud: of open
+                                      what the USB host sees: attached, open, fault, busy,
+                                      device, configuration and strings as hex
     sync                              answered when the firmware sleeps and has taken every byte
 
     event ready    pty (path or null), hook      the firmware is about to start
@@ -34,11 +37,23 @@ from typing import Any
 from hil.emulator.chip import ResetKind
 from hil.emulator.link_faults import KINDS, FaultyLine, Plan
 from hil.emulator.machine import Machine
+from hil.emulator.usb import Cable
 
 MAX_LINE = 1 << 20
 MAX_PEEK = 1 << 18
 
 Answer = dict[str, Any]
+
+#: What the USB host can be told to do; each gets the cable and the port's rate.
+USB_ACTIONS: dict[str, Callable[[Cable, int], None]] = {
+    "state": lambda _cable, _baud: None,
+    "plug": lambda cable, _baud: cable.plug(True),
+    "unplug": lambda cable, _baud: cable.plug(False),
+    "suspend": lambda cable, _baud: cable.suspend(True),
+    "resume": lambda cable, _baud: cable.suspend(False),
+    "open": lambda cable, baud: cable.host.start(cable.host.open_port(baud)),
+    "close": lambda cable, _baud: cable.host.start(cable.host.close_port()),
+}
 
 
 class ControlError(Exception):
@@ -105,6 +120,7 @@ class Commands:
             "counters": self._counters, "link": self._link, "reset": self._reset,
             "pacing": self._pacing, "faults": self._faults, "cyccnt": self._cyccnt,
             "stack": self._stack, "peek": self._peek, "poke": self._poke, "crash": self._crash,
+            "usb": self._usb,
         }  # fmt: skip
 
     def execute(self, request: Answer) -> Answer:
@@ -137,6 +153,26 @@ class Commands:
             **counts,
             "overwritten": uart.overwritten,
             "faults": sum(line.count for line in self._lines.values()),
+        }
+
+    def _usb(self, request: Answer) -> Answer:
+        cable = self._machine.cable
+        if cable is None:
+            raise ControlError("this chip's USB controller is not modelled")
+        action = _choice(request, "action", list(USB_ACTIONS))
+        baud = request.get("baud", 115200)
+        if not isinstance(baud, int) or not 0 < baud < 2**32:
+            raise ControlError("baud is a whole number")
+        USB_ACTIONS[action](cable, baud)
+        function = cable.host.function
+        return {
+            "attached": cable.controller.port.attached,
+            "open": cable.host.streams,
+            "busy": cable.host.is_busy,
+            "fault": cable.error,
+            "device": function.device.hex(),
+            "configuration": function.configuration.hex(),
+            "strings": {number: data.hex() for number, data in function.strings.items()},
         }
 
     def _crash(self, _request: Answer) -> Answer:

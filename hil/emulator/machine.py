@@ -42,6 +42,7 @@ from hil.emulator.stm32l476.chip import Stm32l476
 from hil.emulator.stops import Stops
 from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, analyse, divisions
 from hil.emulator.uart import BURST
+from hil.emulator.usb import Cable
 
 CHIPS: dict[str, Callable[[CoreState, int], Chip]] = {"nrf52840": Nrf52840, "stm32l476": Stm32l476}
 
@@ -106,8 +107,12 @@ class Machine:
 
     def _add_core_peripherals(self) -> None:
         core, bits = self.core, self.chip.priority_bits
+        usb = self.chip.usb
+        if usb:
+            usb.memory = self.registers
+        self.cable = Cable(usb) if usb else None
         self.dwt = Dwt(core, self._stop)
-        self.nvic = Nvic(core, self.chip.irqs, bits, self.chip.uart.update)
+        self.nvic = Nvic(core, self.chip.irqs, bits, self._update_lines)
         effects = Effects(
             reset=self._request_reset,
             mpu=self._protect_ram,
@@ -119,6 +124,12 @@ class Machine:
         faults = Faults(self.exceptions, self.scb, self.lines, self._report)
         self.counting = Counting(core, self._analyse)
         self._stops = Stops(self._uc, self.exceptions, self.counting, faults)
+
+    def _update_lines(self) -> None:
+        """Look at the interrupt lines again."""
+        self.chip.uart.update()
+        if self.chip.usb:
+            self.chip.usb.update()
 
     def _map_memory(self) -> None:
         for memory in self.chip.memories:
@@ -206,6 +217,8 @@ class Machine:
         if kind is ResetKind.POWER:
             self._scramble_ram()
         self.bus.reset()
+        if self.cable:
+            self.cable.power()
         core.active_priority, core.candidate, core.attention = 256, 0, 0
         core.sleeping = core.event_register = core.fpu_used = core.replay = 0
         start = self.chip.start_state(self.options.after_bootloader)
@@ -240,11 +253,21 @@ class Machine:
         while self.halted is None:
             result = self.runner.run()
             if result is Run.SLICE:
+                self._serve_usb()
                 return State.RUNNING
             if result is Run.ASLEEP:
+                if self._serve_usb():
+                    continue
                 return State.ASLEEP
             self._deal(result)
         return State.HALTED
+
+    def _serve_usb(self) -> bool:
+        """Let the USB host have its turn; return whether the core has something to wake for."""
+        if self.cable is None:
+            return False
+        moved = self.cable.step()
+        return moved or self.exceptions.has_pending_to_wake()
 
     def _deal(self, result: Run) -> None:
         """Deal with what stopped the run loop."""

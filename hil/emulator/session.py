@@ -21,6 +21,7 @@ from hil.emulator.link import Link
 from hil.emulator.link_faults import FaultyLine
 from hil.emulator.machine import Machine, State
 from hil.emulator.state import QUEUE_SIZE
+from hil.emulator.usb import Cable
 
 #: Instructions between two looks at the sockets: some milliseconds of the host's time.
 SLICE = 1_000_000
@@ -37,8 +38,15 @@ class EndedError(Exception):
 class Session:
     """One machine and those who talk to it."""
 
-    def __init__(self, machine: Machine, link: Link, channel: Channel | None) -> None:
+    def __init__(
+        self, machine: Machine, link: Link, channel: Channel | None, usb: Cable | None = None
+    ) -> None:
         self._machine = machine
+        #: Where the bytes go: the queues of the USB cable, which is put in, or the UART's.
+        self._usb = usb
+        self._line = machine.core.uart if usb is None else usb
+        if usb is not None:
+            usb.plug(True)
         self._link = link
         self._channel = channel
         self._lines = {"to_device": FaultyLine(), "to_host": FaultyLine()}
@@ -75,7 +83,7 @@ class Session:
         self._has_halted = state is State.HALTED
 
     def _send_out(self) -> None:
-        queue, line = self._machine.core.uart.to_host, self._lines["to_host"]
+        queue, line = self._line.to_host, self._lines["to_host"]
         now = time.monotonic()
         if len(queue):
             line.put(queue.take(), now)
@@ -85,7 +93,7 @@ class Session:
 
     def _take_in(self) -> bool:
         """Move what the host sent towards the UART; return whether there was anything."""
-        queue, line = self._machine.core.uart.from_host, self._lines["to_device"]
+        queue, line = self._line.from_host, self._lines["to_device"]
         now = time.monotonic()
         data = self._link.read(self._room())
         if data is None:
@@ -98,10 +106,11 @@ class Session:
 
     def _room(self) -> int:
         # A duplicating line can make two bytes of one, and holds what it delays.
-        return (QUEUE_SIZE - len(self._machine.core.uart.from_host)) // 4
+        return (QUEUE_SIZE - len(self._line.from_host)) // 4
 
     def _answer_syncs(self, state: State) -> None:
-        idle = state is not State.RUNNING and not len(self._machine.core.uart.from_host)
+        drained = not len(self._line.from_host) if self._usb is None else self._usb.is_drained
+        idle = state is not State.RUNNING and drained
         if self._channel and idle and not self._link.wants_to_write and self._syncs:
             for request in self._syncs:
                 self._channel.send({"id": request.get("id"), "ok": True})

@@ -177,10 +177,13 @@ class UsbHost:
         """Reset, address, read everything, configure."""
         self.port.bus_reset()
         self._address, self._toggles, self.function = 0, {}, Function()
+        yield  # 10 ms of recovery: 7.1.7.5
         yield from self.control(request(IN, GET_DESCRIPTOR, DEVICE << 8, 0, 64))
         self.port.bus_reset()
+        yield
         yield from self.control(request(0, SET_ADDRESS, ADDRESS))
         self._address = ADDRESS
+        yield  # 2 ms of recovery: 9.2.6.3
         self.function.device = yield from self.descriptor(DEVICE, 0, 18)
         head = yield from self.descriptor(CONFIGURATION, 0, 9)
         total = int.from_bytes(head[2:4], "little")
@@ -275,7 +278,8 @@ class UsbHost:
                 next(self._task)
             except StopIteration:
                 self._task = None
-            return True
+                return True
+            return False
         if not self.streams:
             return False
         moved = self._pump_out()

@@ -97,6 +97,10 @@ int usb_cdc_is_open(void) {
     return cdc.configured && cdc.dtr;
 }
 
+int usb_cdc_is_idle(void) {
+    return !cdc.sending;
+}
+
 static void set_dtr(uint8_t dtr) {
     const int before = usb_cdc_is_open();
     cdc.dtr = dtr;

@@ -27,6 +27,9 @@ void usb_cdc_kick(void);
 /* True while a host program has the port open: configured and DTR set. */
 int usb_cdc_is_open(void);
 
+/* True when no packet is on its way to the host. */
+int usb_cdc_is_idle(void);
+
 /* The user's half. Take up to `size` bytes to be sent; return how many. */
 size_t usb_cdc_take(uint8_t *data, size_t size);
 /* Keep `size` bytes that have come; never more than usb_cdc_room said. */

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from hil.emulator.bus import BusError, Peripheral
 from hil.emulator.chip import Chip, Memory, ResetKind, StartState
+from hil.emulator.exceptions import FIRST_IRQ
 from hil.emulator.nrf52840.uart import NrfUart
+from hil.emulator.nrf52840.usb import Hidden, Usbd
 from hil.emulator.state import CoreState
 from hil.emulator.uart import Uart
+from hil.emulator.usb import UsbController, raise_interrupt
 
 IRQS, PRIORITY_BITS = 48, 3
 
@@ -17,10 +20,15 @@ RESETREAS_PIN, RESETREAS_SREQ = 1 << 0, 1 << 2
 APPLICATION = 0x10000
 
 
+#: POWER's events that go with USB, by bit in INTEN.
+USBDETECTED, USBREMOVED, USBPWRRDY = 1 << 7, 1 << 8, 1 << 9
+USB_EVENTS = {USBDETECTED: 0x11C, USBREMOVED: 0x120, USBPWRRDY: 0x124}
+
+
 class ClockPower(Peripheral):
     """CLOCK and POWER share a block (PS 5.3, 5.4)."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: CoreState) -> None:
         super().__init__("CLOCK/POWER", 0x40000000)
         self._started = 0
         self.resetreas = 0
@@ -30,11 +38,43 @@ class ClockPower(Peripheral):
         self.on(0x400, lambda: self.resetreas, self._clear_causes)
         self.on(0x51C, lambda: self.gpregret, self._write_gpregret)
         self.store(0x578)
+        self._core = core
+        self._vbus = False
+        self._power_events = self._power_interrupts = 0
+        for bit, offset in USB_EVENTS.items():
+            self._add_power_event(bit, offset)
+        self.on(0x304, lambda: self._power_interrupts, self._enable)
+        self.on(0x438, lambda: 3 * self._vbus)
+
+    def _add_power_event(self, bit: int, offset: int) -> None:
+        def write(value: int) -> None:
+            if value:
+                raise BusError(f"POWER: event +0x{offset:X} set by software is not modelled")
+            self._power_events &= ~bit
+
+        self.on(offset, lambda: int(bool(self._power_events & bit)), write)
+
+    def _enable(self, value: int) -> None:
+        if value & ~sum(USB_EVENTS):
+            raise BusError(f"POWER: INTENSET = 0x{value:X} is not modelled")
+        self._power_interrupts |= value
+        self.update()
+
+    def set_vbus(self, on: bool) -> None:
+        """Put a voltage on VBUS, whose regulator is ready at once, or take it away."""
+        if on != self._vbus:
+            self._power_events |= USBDETECTED | USBPWRRDY if on else USBREMOVED
+        self._vbus = on
+        self.update()
+
+    def update(self) -> None:
+        """Look at the interrupt line again."""
+        raise_interrupt(self._core, FIRST_IRQ, bool(self._power_events & self._power_interrupts))
 
     def reset(self) -> None:
         """Return to the reset values; RESETREAS and GPREGRET are kept by all but power."""
         super().reset()
-        self._started = 0
+        self._started = self._power_events = self._power_interrupts = 0
 
     def _start(self, value: int) -> None:
         self._started = value & 1
@@ -89,16 +129,22 @@ class Switches(Peripheral):
             self.store(offset)
 
 
-class UsbPullup(Peripheral):
-    """USBD, of which only the pull-up can be kept off (PS 6.35)."""
+class PoweredUsbd(Usbd):
+    """USBD, whose voltage POWER watches."""
 
-    def __init__(self) -> None:
-        super().__init__("USBD", 0x40027000)
-        self.on(0x504, lambda: 0, self._write)
+    def __init__(self, core: CoreState, hidden: Hidden, power: ClockPower) -> None:
+        super().__init__(core, hidden)
+        self._watch = power
 
-    def _write(self, value: int) -> None:
-        if value:
-            raise BusError("USBD is not modelled")
+    def set_power(self, on: bool) -> None:
+        """Voltage on VBUS."""
+        super().set_power(on)
+        self._watch.set_vbus(on)
+
+    def update(self) -> None:
+        """Look at both interrupt lines again."""
+        super().update()
+        self._watch.update()
 
 
 class Nrf52840(Chip):
@@ -112,7 +158,9 @@ class Nrf52840(Chip):
     )
 
     def __init__(self, core: CoreState, device_id: int) -> None:
-        self._power = ClockPower()
+        self._power = ClockPower(core)
+        hidden = Hidden()
+        self._usb = PoweredUsbd(core, hidden, self._power)
         self._uart = NrfUart(core)
         self._peripherals: list[Peripheral] = [
             Ficr(device_id),
@@ -120,7 +168,8 @@ class Nrf52840(Chip):
             self._uart,
             Switches("RTC1", 0x40011000, (0x004, 0x308, 0x348), ()),
             Switches("NVMC", 0x4001E000, (), (0x540,)),
-            UsbPullup(),
+            self._usb,
+            hidden,
             Gpio("GPIO P0", 0x50000500),
             Gpio("GPIO P1", 0x50000800),
         ]
@@ -129,6 +178,11 @@ class Nrf52840(Chip):
     def uart(self) -> Uart:
         """UART0."""
         return self._uart
+
+    @property
+    def usb(self) -> UsbController | None:
+        """USBD."""
+        return self._usb
 
     @property
     def peripherals(self) -> list[Peripheral]:

@@ -23,4 +23,10 @@ void uart_kick(void);
 /* True when the last byte has left the shift register. */
 int uart_idle(void);
 
+/* The USB link, where the firmware drives the chip's controller. Interrupts are still off. */
+void usb_start(void);
+
+/* Reset into the bootloader; returns where a chip's cannot be asked for. */
+void chip_enter_bootloader(void);
+
 #endif

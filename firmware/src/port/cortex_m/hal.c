@@ -18,6 +18,7 @@ void hal_init(void) {
     DWT_CYCCNT = 0U;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
     uart_start(clock_hz);
+    usb_start();
     interrupts_on();
 }
 

@@ -1,4 +1,4 @@
-/* hal_read, hal_write and hal_sleep over the UART. One producer and one consumer per ring on one
+/* hal_read, hal_write and hal_sleep over the links. One producer and one consumer per ring on one
  * core: a compiler barrier between data and index is all the ordering they need. */
 #include "link.h"
 
@@ -6,11 +6,20 @@
 
 #include "chip.h"
 #include "core.h"
+#include "hello.h"
 
 static uint8_t received[LINK_RECEIVE_SIZE], to_send[LINK_SEND_SIZE];
 static volatile uint32_t receive_head, receive_tail, send_head, send_tail;
 static volatile uint32_t events;
 static struct hal_link counters;
+
+static size_t uart_read(uint8_t *data, size_t size);
+static int uart_is_open(void);
+
+static const struct link uart = {uart_read, uart_kick, uart_idle, uart_is_open};
+static const struct link *volatile carrier = &uart; /* carries the session */
+static const struct link *other;                    /* NULL: there is but the UART */
+static struct hello_listener listener;              /* on the other one */
 
 static void order(void) {
     atomic_signal_fence(memory_order_acq_rel);
@@ -27,14 +36,19 @@ void link_received(uint8_t byte) {
     receive_head = head + 1U;
 }
 
-int link_next_to_send(uint8_t *byte) {
-    const uint32_t tail = send_tail;
-    if (tail == send_head)
-        return 0;
-    *byte = to_send[tail % LINK_SEND_SIZE];
+size_t link_take(uint8_t *data, size_t size) {
+    uint32_t tail = send_tail;
+    const uint32_t there = send_head - tail;
+    const size_t count = size < there ? size : there;
+    for (size_t i = 0; i < count; i++)
+        data[i] = to_send[tail++ % LINK_SEND_SIZE];
     order();
-    send_tail = tail + 1U;
-    return 1;
+    send_tail = tail;
+    return count;
+}
+
+int link_next_to_send(uint8_t *byte) {
+    return carrier == &uart && link_take(byte, 1U) > 0U;
 }
 
 void link_overrun(void) {
@@ -49,7 +63,30 @@ void link_event(void) {
     events++;
 }
 
-size_t hal_read(uint8_t *data, size_t size) {
+void link_add(const struct link *link) {
+    other = link;
+}
+
+int link_carries(const struct link *link) {
+    return carrier == link;
+}
+
+/* What is still queued was for the host before: it goes. */
+static void move_session(void) {
+    const struct link *const before = carrier;
+    interrupts_off();
+    carrier = other;
+    other = before;
+    send_tail = send_head;
+    interrupts_on();
+    listener = (struct hello_listener){0};
+}
+
+static int uart_is_open(void) {
+    return 1;
+}
+
+static size_t uart_read(uint8_t *data, size_t size) {
     uint32_t tail = receive_tail;
     const uint32_t there = receive_head - tail;
     const size_t count = size < there ? size : there;
@@ -61,7 +98,46 @@ size_t hal_read(uint8_t *data, size_t size) {
     return count;
 }
 
+static void kick(const struct link *link) {
+    interrupts_off();
+    link->kick();
+    interrupts_on();
+}
+
+static size_t read_from(const struct link *link, uint8_t *data, size_t size) {
+    const size_t count = link->read(data, size);
+    if (count > 0U && link != &uart)
+        kick(link); /* there is room again; the UART does not wait for any */
+    return count;
+}
+
+/* Returns the size of a HELLO that came over the other link, now in `data`; 0: none. */
+static size_t listen(uint8_t *data, size_t size) {
+    uint8_t byte;
+    while (read_from(other, &byte, 1U) > 0U) {
+        const size_t found = hello_listen(&listener, byte, data, size);
+        if (found)
+            return found;
+    }
+    return 0U;
+}
+
+size_t hal_read(uint8_t *data, size_t size) {
+    if (!carrier->is_open())
+        move_session();
+    if (other && other->is_open()) {
+        const size_t hello = listen(data, size);
+        if (hello) {
+            move_session();
+            return hello;
+        }
+    }
+    return read_from(carrier, data, size);
+}
+
 size_t hal_write(const uint8_t *data, size_t size) {
+    if (!carrier->is_open())
+        move_session();
     uint32_t head = send_head;
     const uint32_t room = LINK_SEND_SIZE - (head - send_tail);
     const size_t count = size < room ? size : room;
@@ -69,14 +145,12 @@ size_t hal_write(const uint8_t *data, size_t size) {
         to_send[head++ % LINK_SEND_SIZE] = data[i];
     order();
     send_head = head;
-    interrupts_off();
-    uart_kick();
-    interrupts_on();
+    kick(carrier);
     return count;
 }
 
 int hal_write_done(void) {
-    return send_tail == send_head && uart_idle();
+    return !carrier->is_open() || (send_tail == send_head && carrier->is_idle());
 }
 
 /* WFI wakes for a pending interrupt even while PRIMASK holds it back (DDI 0403E B1.5.19), so an

@@ -1,7 +1,11 @@
-/* A byte link's two rings, between its driver's interrupt handler and the main loop.
+/* The byte links between the host and the main loop: the UART on its pins always, and USB CDC where
+ * a chip drives it. One at a time carries the session: the UART until a valid HELLO comes over the
+ * other. A HELLO moves the session each time, and not only the first time: a host that has gone
+ * says nothing, and would otherwise lock the other link out until a reset. USB gives the session
+ * back when the host closes the port or the cable is pulled.
  *
- * The UART's driver is port/CHIP/uart.c. A second link (USB CDC) is a second driver beside it with
- * a `struct link` of its own, and a choice in link.c of which one hal_read and hal_write use. */
+ * What is sent goes through one ring, to the link that carries the session; each link has a ring of
+ * its own for what it receives. */
 #ifndef LINK_H
 #define LINK_H
 
@@ -14,9 +18,25 @@
 #define LINK_SEND_SIZE 4096U
 _Static_assert(LINK_RECEIVE_SIZE >= WIRE_RING_MIN, "the credits allow more than the ring holds");
 
-/* The driver's side; called from its interrupt handler, or with interrupts off. */
-void link_received(uint8_t byte);
-int link_next_to_send(uint8_t *byte); /* 0: nothing queued */
+/* A link. `kick` (bytes were queued, or taken from `read`) is called with interrupts off, the rest
+ * from the main loop. */
+struct link {
+    size_t (*read)(uint8_t *data, size_t size); /* as hal_read */
+    void (*kick)(void);
+    int (*is_idle)(void); /* the last byte has left */
+    int (*is_open)(void); /* somebody may be listening; 0 gives the session back */
+};
+
+/* Add the second link. */
+void link_add(const struct link *link);
+
+/* True while `link` carries the session. */
+int link_carries(const struct link *link);
+
+/* The drivers' side; called from an interrupt handler, or with interrupts off. */
+void link_received(uint8_t byte);             /* by the UART */
+int link_next_to_send(uint8_t *byte);         /* by the UART; 0: nothing queued, or not for it */
+size_t link_take(uint8_t *data, size_t size); /* by the link that carries the session */
 void link_overrun(void);
 void link_line_error(void);
 void link_event(void); /* something happened that the main loop may wait for */

@@ -21,5 +21,7 @@ union vector_entry {
 /* clang-format on */
 
 void uart_interrupt(void);
+void usb_interrupt(void);
+void power_interrupt(void);
 
 #endif

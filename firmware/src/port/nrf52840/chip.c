@@ -11,6 +11,9 @@
  * is easier to find than silence. */
 #define CRYSTAL_LOOPS 100000U
 
+#define BUS_MILLISECONDS 10U
+#define STAY_IN_BOOTLOADER 0xB0U /* as Arduino's own sketches write it */
+
 static void start_crystal(void) {
     CLOCK_EVENTS_HFCLKSTARTED = 0U;
     CLOCK_TASKS_HFCLKSTART = 1U;
@@ -18,11 +21,36 @@ static void start_crystal(void) {
         ;
 }
 
+/* At least `milliseconds`: a loop takes four cycles or more. */
+static void pause(uint32_t milliseconds) {
+    for (uint32_t i = 0; i < milliseconds * (CORE_CLOCK_HZ / 4000U); i++)
+        __asm volatile("");
+}
+
+/* A bootloader leaves its device on the bus. A hub takes some milliseconds without the pull-up for
+ * a device that has left, and reads the new one's descriptors. */
+static void leave_bus(void) {
+    if ((POWER_USBREGSTATUS & USBREGSTATUS_VBUSDETECT) == 0U || USBD_ENABLE == 0U)
+        return;
+    USBD_INTENCLR = 0xFFFFFFFFU;
+    USBD_USBPULLUP = 0U;
+    pause(BUS_MILLISECONDS);
+    USBD_ENABLE = 0U;
+}
+
+/* The request that asked for it is still being answered, which USBD does by itself. */
+void chip_enter_bootloader(void) {
+    POWER_GPREGRET = STAY_IN_BOOTLOADER;
+    pause(BUS_MILLISECONDS);
+    USBD_USBPULLUP = 0U;
+    core_reset();
+}
+
 uint32_t chip_start(void) {
     RTC1_INTENCLR = 0xFFFFFFFFU;
     RTC1_EVTENCLR = 0xFFFFFFFFU;
     RTC1_TASKS_STOP = 1U;
-    USBD_USBPULLUP = 0U;
+    leave_bus();
     POWER_DCDCEN = 1U;
     NVMC_ICACHECNF = 1U;
     start_crystal();

@@ -5,7 +5,11 @@
  *   FICR DEVICEID[0..1] 0x10000060   4.4.1    read: the device's number
  *   TASKS_HFCLKSTART    0x40000000   5.4.2    1: the crystal, for an exact baud rate
  *   EVENTS_HFCLKSTARTED 0x40000100   5.4.2    0, then read until 1 (bounded)
+ *   USBDETECTED         0x4000011C   5.3.6    read, 0; as USBREMOVED (120) and USBPWRRDY (124)
+ *   POWER INTENSET      0x40000304   5.3.7    those three
  *   RESETREAS           0x40000400   5.3.7    read, then cleared by writing ones
+ *   USBREGSTATUS        0x40000438   5.3.7    read: a voltage on VBUS, the regulator ready
+ *   GPREGRET            0x4000051C   5.3.7    0xB0: the bootloader stays
  *   DCDCEN              0x40000578   5.3.7    1: the board has the inductor
  *   UART0 STARTRX       0x40002000   6.33     1
  *   UART0 STARTTX       0x40002008            1
@@ -27,11 +31,25 @@
  *   RTC1 INTENCLR       0x40011308            all
  *   RTC1 EVTENCLR       0x40011348            all
  *   NVMC ICACHECNF      0x4001E540   4.3.6    1: instruction cache on
- *   USBD USBPULLUP      0x40027504   6.35     0: off the bus, where the bootloader was on it
+ *   USBD (usb.c)        0x40027000   6.35     not at all without a voltage on VBUS; then
+ *     STARTEPIN, STARTEPOUT  004, 028         1: a packet to or from the endpoint's buffer
+ *     EP0RCVOUT, EP0STATUS, EP0STALL  04C, 050, 054   1
+ *     USBRESET, ENDEPIN, EP0DATADONE, ENDEPOUT, USBEVENT, EP0SETUP, EPDATA
+ *                         100, 108, 128, 130, 158, 15C, 160   read, 0
+ *     INTENSET, INTENCLR  304, 308
+ *     EVENTCAUSE, EPDATASTATUS  400, 46C      read, cleared by writing ones
+ *     BMREQUESTTYPE …     480 to 49C          read: a SETUP's bytes
+ *     SIZE.EPOUT          4A0                 read; 0: take a packet
+ *     ENABLE, USBPULLUP   500, 504            0: off the bus, where the bootloader was on it
+ *     DTOGGLE, EPINEN, EPOUTEN, EPSTALL  50C, 510, 514, 518
+ *     LOWPOWER            52C
+ *     EPIN, EPOUT         600, 700            PTR, MAXCNT, AMOUNT, 0x14 apart
+ *     0x40027C1C                              errata 199
+ *   0x4006EC00, C14, D14                      errata 171, 187, 211
  *   P1 OUTSET           0x50000808   6.9      TXD idles high
  *   P1 PIN_CNF[3], [10] 0x50000A0C, A28       TXD output, RXD input with pull-up
  *
- * Interrupt: UART0 is number 2 (section 4.2.4: the peripheral's ID). */
+ * Interrupts: POWER is number 0, UART0 2, USBD 39 (section 4.2.4: the peripheral's ID). */
 #ifndef NRF52840_H
 #define NRF52840_H
 
@@ -41,6 +59,16 @@
 
 #define CLOCK_TASKS_HFCLKSTART REGISTER(0x40000000U)
 #define CLOCK_EVENTS_HFCLKSTARTED REGISTER(0x40000100U)
+#define POWER_EVENTS_USBDETECTED REGISTER(0x4000011CU)
+#define POWER_EVENTS_USBREMOVED REGISTER(0x40000120U)
+#define POWER_EVENTS_USBPWRRDY REGISTER(0x40000124U)
+#define POWER_INTENSET REGISTER(0x40000304U)
+#define POWER_INT_USB (7U << 7) /* USBDETECTED, USBREMOVED, USBPWRRDY */
+#define POWER_USBREGSTATUS REGISTER(0x40000438U)
+#define USBREGSTATUS_VBUSDETECT (1U << 0)
+#define USBREGSTATUS_OUTPUTRDY (1U << 1)
+#define POWER_GPREGRET REGISTER(0x4000051CU)
+#define POWER_INTERRUPT 0U
 #define POWER_RESETREAS REGISTER(0x40000400U)
 #define RESETREAS_RESETPIN (1U << 0)
 #define RESETREAS_DOG (1U << 1)
@@ -79,7 +107,59 @@
 #define RTC1_EVTENCLR REGISTER(0x40011348U)
 
 #define NVMC_ICACHECNF REGISTER(0x4001E540U)
+
+#define USBD_TASKS_STARTEPIN(number) REGISTER(0x40027004U + 4U * (number))
+#define USBD_TASKS_STARTEPOUT(number) REGISTER(0x40027028U + 4U * (number))
+#define USBD_TASKS_EP0RCVOUT REGISTER(0x4002704CU)
+#define USBD_TASKS_EP0STATUS REGISTER(0x40027050U)
+#define USBD_TASKS_EP0STALL REGISTER(0x40027054U)
+#define USBD_EVENTS_USBRESET REGISTER(0x40027100U)
+#define USBD_EVENTS_ENDEPIN(number) REGISTER(0x40027108U + 4U * (number))
+#define USBD_EVENTS_EP0DATADONE REGISTER(0x40027128U)
+#define USBD_EVENTS_ENDEPOUT(number) REGISTER(0x40027130U + 4U * (number))
+#define USBD_EVENTS_USBEVENT REGISTER(0x40027158U)
+#define USBD_EVENTS_EP0SETUP REGISTER(0x4002715CU)
+#define USBD_EVENTS_EPDATA REGISTER(0x40027160U)
+#define USBD_INTENSET REGISTER(0x40027304U)
+#define USBD_INTENCLR REGISTER(0x40027308U)
+#define USBD_INT_USBRESET (1U << 0)
+#define USBD_INT_EP0DATADONE (1U << 10)
+#define USBD_INT_USBEVENT (1U << 22)
+#define USBD_INT_EP0SETUP (1U << 23)
+#define USBD_INT_EPDATA (1U << 24)
+#define USBD_EVENTCAUSE REGISTER(0x40027400U)
+#define EVENTCAUSE_SUSPEND (1U << 8)
+#define EVENTCAUSE_RESUME (1U << 9)
+#define EVENTCAUSE_READY (1U << 11)
+#define USBD_EPDATASTATUS REGISTER(0x4002746CU)
+#define USBD_SETUP(byte) REGISTER(0x40027480U + 4U * (byte))
+#define USBD_SIZE_EPOUT(number) REGISTER(0x400274A0U + 4U * (number))
+#define USBD_ENABLE REGISTER(0x40027500U)
 #define USBD_USBPULLUP REGISTER(0x40027504U)
+#define USBD_DTOGGLE REGISTER(0x4002750CU)
+#define DTOGGLE_DATA0 (1U << 8)
+#define USBD_EPINEN REGISTER(0x40027510U)
+#define USBD_EPOUTEN REGISTER(0x40027514U)
+#define USBD_EPSTALL REGISTER(0x40027518U)
+#define EPSTALL_IN (1U << 7) /* in DTOGGLE as well */
+#define EPSTALL_STALL (1U << 8)
+#define USBD_LOWPOWER REGISTER(0x4002752CU)
+#define USBD_EPIN_PTR(number) REGISTER(0x40027600U + 0x14U * (number))
+#define USBD_EPIN_MAXCNT(number) REGISTER(0x40027604U + 0x14U * (number))
+#define USBD_EPOUT_PTR(number) REGISTER(0x40027700U + 0x14U * (number))
+#define USBD_EPOUT_MAXCNT(number) REGISTER(0x40027704U + 0x14U * (number))
+#define USBD_EPOUT_AMOUNT(number) REGISTER(0x40027708U + 0x14U * (number))
+#define USBD_INTERRUPT 39U
+
+/* Registers that only the errata name. */
+#define HIDDEN_199 REGISTER(0x40027C1CU)
+#define HIDDEN_199_ON 0x82U
+#define HIDDEN_LOCK REGISTER(0x4006EC00U)
+#define HIDDEN_KEY 0x9375U
+#define HIDDEN_171 REGISTER(0x4006EC14U)
+#define HIDDEN_171_ON 0xC0U
+#define HIDDEN_187 REGISTER(0x4006ED14U)
+#define HIDDEN_187_ON 3U
 
 #define P1_OUTSET REGISTER(0x50000808U)
 #define P1_PIN_CNF(pin) REGISTER(0x50000A00U + 4U * (pin))

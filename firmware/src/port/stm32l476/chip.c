@@ -75,3 +75,6 @@ uint8_t chip_reset_cause(void) {
 uint64_t chip_device_id(void) {
     return (uint64_t)(UID(2) ^ UID(1)) << 32 | UID(0);
 }
+
+/* This chip's controller is not driven: the UART is its only link. */
+void usb_start(void) {}
