@@ -23,7 +23,9 @@ REFERENCE_MODEL_DIR: Final = LIBRARY_DIR / "model"
 WORKSPACE_DIR: Final = PROJECT_DIR / ".pio"
 
 #: Libraries, without the model.
-LIBRARIES: Final = ("nn", "usb", "wire")
+LIBRARIES: Final = ("nn", "wire")
+#: The same, for an image of a board: a process on this machine has no USB controller to drive.
+BOARD_LIBRARIES: Final = (*LIBRARIES, "usb")
 
 #: Environment variables that change what `pio run` builds.
 MODEL_VARIABLE: Final = "TINYHIL_MODEL"

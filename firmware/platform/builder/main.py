@@ -16,6 +16,7 @@ sys.path.insert(0, env.subst("$PROJECT_DIR"))
 from hil.board import load_board  # noqa: E402
 from hil.errors import TinyhilError  # noqa: E402
 from hil.firmware_recipe import (  # noqa: E402
+    BOARD_LIBRARIES,
     C_FLAGS,
     CPU_FLAGS,
     LIBRARIES,
@@ -55,9 +56,9 @@ def model_dir():
     return out
 
 
-def add_libraries(model):
-    """Compile firmware/lib and the model as libraries of the program."""
-    folders = {name: LIBRARY_DIR / name for name in LIBRARIES} | {"model": model}
+def add_libraries(model, names):
+    """Compile the libraries of firmware/lib and the model for the program."""
+    folders = {name: LIBRARY_DIR / name for name in names} | {"model": model}
     env.Append(CPPPATH=[str(GENERATED_DIR), *map(str, folders.values()), str(SOURCE_DIR)])
     for name, folder in folders.items():
         env.Prepend(LIBS=[env.BuildLibrary(str(BUILD_DIR / "lib" / name), str(folder), ["+<*.c>"])])
@@ -158,7 +159,7 @@ def build():
         set_up_board(board)
     else:
         set_up_native()
-    add_libraries(model_dir())
+    add_libraries(model_dir(), BOARD_LIBRARIES if board else LIBRARIES)
     program = env.BuildProgram()
     if board:
         add_board_targets(program)
