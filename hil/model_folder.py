@@ -14,6 +14,8 @@ and an ELF.
 from __future__ import annotations
 
 import hashlib
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -124,8 +126,8 @@ def load_model_folder(path: Path) -> ModelFolder:
 
     Raises InputError: no folder, no manifest, a wrong format, a missing, changed or escaping file.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such model folder; make one: tinyhil train --out {path}")
+    if not os.path.exists(path / "manifest.json"):  # also a name too long, or with a NUL
+        raise _no_folder(path)
     name = f"{path.name}/manifest.json"
     manifest = from_json(ModelManifest, read_json(path / "manifest.json"), name)
     if (manifest.format, manifest.version) != (FORMAT, VERSION):
@@ -139,6 +141,24 @@ def load_model_folder(path: Path) -> ModelFolder:
         if file not in manifest.files:
             raise InputError(f"{name}: names {clean(repr(file), 60)} but gives no hash for it")
     return ModelFolder(path, manifest)
+
+
+def _no_folder(path: Path) -> InputError:
+    """Return what to say of a path that is no model folder, with the command that helps."""
+    name = clean(str(path), 300)
+    if path.suffix == ".tflite":
+        return InputError(
+            f"{name}: is no model folder; make one of the file: "
+            f"tinyhil import --int8 {clean(shlex.quote(str(path)), 300)} --out DIR"
+        )
+    if not os.path.exists(path):
+        return InputError(
+            f"{name}: no such model folder; make one: "
+            f"tinyhil train --data watch --arch cnn --out {clean(shlex.quote(str(path)), 300)}"
+        )
+    inside = sorted(p.parent.name for p in path.glob("*/manifest.json")) if path.is_dir() else []
+    holds = f"; it holds {clean(', '.join(inside))}" if inside else ": it has no manifest.json"
+    return InputError(f"{name}: not a model folder{holds}")
 
 
 def _check_file(folder: Path, file: str, digest: str) -> None:

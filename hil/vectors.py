@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,13 @@ def load_vectors(path: Path) -> Vectors:
     Raises InputError with the file, the reason and, where there is one, the mend.
     """
     manifest_path = path.with_suffix(".json")
+    if not os.path.exists(path):
+        raise InputError(f"{clean(str(path), 300)}: No such file or directory")
+    if not os.path.exists(manifest_path):
+        raise InputError(
+            f"{clean(str(path), 300)}: {clean(manifest_path.name)} is missing beside it: it names "
+            "the classes, channels and units; hil.vectors.save_vectors writes both files"
+        )
     manifest = from_json(VectorManifest, read_json(manifest_path), manifest_path.name)
     if (manifest.format, manifest.version) != (FORMAT, VERSION):
         raise InputError(f"{manifest_path}: not a {FORMAT} version {VERSION} manifest")

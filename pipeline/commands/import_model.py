@@ -144,7 +144,7 @@ def _draft(args: argparse.Namespace, inputs: Inputs) -> Draft:
         models["float.tflite"] = inputs.reference
     manifest = inputs.vectors.manifest if inputs.vectors else None
     return Draft(
-        name=identifier(args.int8.stem),
+        name=identifier(args.out.resolve().name),
         arch="imported",
         classes=manifest.classes if manifest else (),
         channels=manifest.channels if manifest else (),

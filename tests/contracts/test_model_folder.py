@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import shlex
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from hil.model_folder import (
     save_manifest,
     sha256_file,
 )
+from pipeline.commands import import_model, train
 
 
 def make_folder(path: Path, **changes: Any) -> ModelManifest:
@@ -46,6 +50,13 @@ def make_folder(path: Path, **changes: Any) -> ModelManifest:
     return manifest
 
 
+def arguments(command: ModuleType, text: str) -> argparse.Namespace:
+    """Return what a command reads from its line; exits, as for a user, where that is wrong."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return parser.parse_args(shlex.split(text))
+
+
 def test_reads_back_what_was_written(tmp_path: Path) -> None:
     manifest = make_folder(tmp_path / "m")
     folder = load_model_folder(tmp_path / "m")
@@ -55,8 +66,29 @@ def test_reads_back_what_was_written(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_names_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such model folder; make one: tinyhil train"):
+    with pytest.raises(InputError, match="no such model folder; make one: tinyhil ") as caught:
         load_model_folder(tmp_path / "none")
+    asked = arguments(train, str(caught.value).partition("make one: tinyhil train ")[2])
+    assert (asked.data, asked.arch, asked.out) == ("watch", "cnn", tmp_path / "none")
+
+
+def test_a_tflite_names_the_command_that_makes_a_folder_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "my model.tflite"
+    file.write_bytes(b"TFL3")
+    with pytest.raises(InputError, match="is no model folder") as caught:
+        load_model_folder(file)
+    command = str(caught.value).partition("of the file: tinyhil import ")[2]
+    assert arguments(import_model, command).int8 == file
+
+
+def test_a_folder_of_model_folders_says_what_it_holds(tmp_path: Path) -> None:
+    for name in ("lstm", "cnn"):
+        make_folder(tmp_path / name)
+    with pytest.raises(InputError, match=r"not a model folder; it holds cnn, lstm$"):
+        load_model_folder(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"not a model folder: it has no manifest\.json$"):
+        load_model_folder(tmp_path / "empty")
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:

@@ -132,10 +132,14 @@ def test_an_empty_set_is_refused(tmp_path: Path) -> None:
         load_vectors(path)
 
 
-@pytest.mark.parametrize("missing", ["v.npz", "v.json"])
-def test_a_missing_file_is_named(saved: Path, missing: str) -> None:
-    (saved.parent / missing).unlink()
-    with pytest.raises(InputError, match=f"{missing}: No such file"):
+def test_a_missing_set_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"v\.npz: No such file"):
+        load_vectors(tmp_path / "v.npz")
+
+
+def test_a_missing_manifest_is_named_with_what_it_is(saved: Path) -> None:
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match=r"v\.npz: v\.json is missing beside it: it names the cl"):
         load_vectors(saved)
 
 

@@ -41,7 +41,7 @@ def test_emit_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["emit", str(CNN / "float.tflite"), "--name", "m"], "float weights"),
         (["emit", str(CNN / "none.tflite"), "--name", "m"], "No such file"),
-        (["emit", str(MODELS), "--name", "m"], "manifest.json"),
+        (["emit", str(MODELS), "--name", "m"], "not a model folder; it holds cnn, dense, lstm"),
         (["emit", str(CNN), "--name", "*/"], "must be a C identifier"),
         (["import", "--int8", str(CNN / "NOTICE")], "not a readable .tflite"),
         (["import", "--int8", str(CNN / "pruned.tflite")], "float weights"),
@@ -51,7 +51,7 @@ def test_emit_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         ),
         (
             ["import", "--int8", str(CNN / "int8.tflite"), "--vectors", str(CNN / "no.npz")],
-            "no.json",
+            "no.npz",
         ),
         (
             ["import", "--int8", str(CNN / "int8.tflite"), "--preprocessing", str(CNN / "x.json")],
@@ -81,6 +81,7 @@ def test_import_makes_a_folder_that_emits(tmp_path: Path) -> None:
     ]) == 0  # fmt: skip
     folder = load_model_folder(out)
     assert folder.model_hash == load_model_folder(CNN).model_hash
+    assert folder.manifest.name == "mine"  # every file is called int8.tflite
     assert folder.manifest.layers == load_model_folder(CNN).manifest.layers
     assert folder.manifest.classes == load_model_folder(CNN).manifest.classes
     assert load_source(out).preprocessing == load_source(CNN).preprocessing
