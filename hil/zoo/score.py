@@ -167,7 +167,8 @@ def _detectable(
     if FAULTS[name].exact:
         kinds = observation.differing
         if FAULTS[name].plane == "wire":
-            return bool(kinds["link"] or kinds["incomplete"])
+            # A session that ends early has no counts of the line.
+            return bool(kinds.get("link") or kinds["incomplete"])
         return any(count for kind, count in kinds.items() if kind != "link")
     column = _column(observation, COLUMNS[stage])
     without = clean.get((observation.specimen.arch, len(column)))

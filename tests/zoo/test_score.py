@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hil.causes import CAUSES
 from hil.faults import FAULTS
 from hil.zoo.collection import PAIRS, specimens
@@ -106,3 +108,11 @@ def test_specimens() -> None:
         assert {ANSWERS[first][0], ANSWERS[second][0]} != {ANSWERS[first][0]}
         assert arch in FAULTS[first].places
         assert arch in FAULTS[second].places
+
+
+def test_a_line_that_ends_the_session_is_detectable_without_its_counts() -> None:
+    cut = Found("problem", "link", None, "incomplete")
+    made = replace(seen((("wire-cut", 1),), (cut,)), differing={"layers": 0, "incomplete": 1})
+    (run,) = score([made]).runs
+    assert run.detectable
+    assert run.cause
