@@ -54,7 +54,8 @@ def test_both_hooks_give_the_same_answers_and_counts(board: Board, elf: Path, pa
     assert compiled[1] != compiled[5]
     frames = list(Decoder(4096).feed(bytes(compiled[4])))  # type: ignore[arg-type]
     reply = msg.InferReply.decode(frames[0].body)  # type: ignore[union-attr]
-    assert 100_000 < reply.cycles < 800_000
+    # An inference was counted, not an error reply; tests/engine holds the ceilings.
+    assert 50_000 < reply.cycles < 800_000
     assert len(reply.output) == 3
 
 
