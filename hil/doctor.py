@@ -79,7 +79,7 @@ def packages(extra: str, machine: Machine) -> Result:
     if not lacking:
         listed = ", ".join(f"{r.name} {machine.version(r.name)}" for r in wanted if r.name != TFLM)
         return Result(name, "ok", listed)
-    mend = pip(machine, *(f"{r.name}{r.specifier}" for r in lacking))
+    mend = pip(machine, "-e", f".[{extra}]" if extra else ".")  # as every message says it
     return Result(name, "missing", ", ".join(r.name for r in lacking), mend)
 
 

@@ -123,7 +123,9 @@ def upload(
         return
     reason = why_failed(result.stdout)
     if reason.startswith(UPLOADER_SAYS):
-        raise DeviceError(f"{board.name}: {reason.removeprefix(UPLOADER_SAYS)}")
+        # The uploader speaks to those who run `pio run -t upload`.
+        told = reason.removeprefix(UPLOADER_SAYS).replace("--upload-port", "--port")
+        raise DeviceError(f"{board.name}: {told}")
     raise ToolError(f"{board.name}: not uploaded: {reason}")
 
 
@@ -132,7 +134,7 @@ def run_platformio(
 ) -> subprocess.CompletedProcess[str]:
     """Run `pio` in the project; return its exit code and its output, both streams together."""
     if importlib.util.find_spec("platformio") is None:
-        raise ToolError("PlatformIO is not installed: pip install 'tinyhil[firmware]'")
+        raise ToolError("PlatformIO is not installed: pip install -e '.[firmware]'")
     command = [sys.executable, "-m", "platformio", *arguments]
     with _turn():
         try:
@@ -171,6 +173,10 @@ def _turn() -> Iterator[None]:
         yield
 
 
+#: PlatformIO puts the class of what it raised before the words.
+_CLASS = re.compile(r"^(Error|[\w.]*Exception): ")
+
+
 def _failure(board: Board, model: Path | None, output: str) -> str:
     overflows = dict(_OVERFLOW.findall(output))
     if overflows:
@@ -186,7 +192,7 @@ def why_failed(output: str) -> str:
     for mark in ("Error:", "error:", "Exception:", UPLOADER_SAYS, "undefined reference", "***"):
         for line in lines:
             if mark in line:
-                return clean(line, 300)
+                return clean(_CLASS.sub("", line), 300)
     return clean(lines[-1], 300) if lines else "PlatformIO said nothing"
 
 

@@ -142,7 +142,7 @@ def find_port(board: Board, port: str | None) -> str:
         if waiting:
             return waiting[0]
         if not running:
-            raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --port")
+            raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --upload-port")
         port = running[0]
     if port not in running:
         return port
@@ -188,7 +188,9 @@ def main(argv: list[str] | None = None) -> int:
     """Upload one image; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hil.upload", description=__doc__)
     parser.add_argument("image", type=Path, help="firmware.bin")
-    parser.add_argument("--port", help="the board's serial port (found by its USB id otherwise)")
+    parser.add_argument(
+        "--port", "--upload-port", help="the board's serial port (found by its USB id otherwise)"
+    )
     args = parser.parse_args(argv)
     try:
         port = upload(load_board("nano33"), args.image, args.port)

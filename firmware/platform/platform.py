@@ -54,6 +54,10 @@ REGISTRY_TIMEOUT_S = 3.0
 SCONS_PY = "from SCons.Script.Main import main\nmain()\n"
 
 
+class Error(UserSideException):
+    """PlatformIO prints an exception's class before its text, so it is named for people."""
+
+
 def registry_reachable():
     """Return whether any of the registry's servers takes a connection; a proxy is believed."""
     if is_proxy_set():
@@ -91,11 +95,11 @@ class TinyhilPlatform(PlatformBase):
         program, command = TOOLS[name]
         missing = f"{program} is not on PATH and PlatformIO's registry is out of reach: {command}"
         if not registry_reachable():
-            raise UserSideException(missing)
+            raise Error(missing)
         try:
             return super().install_package(name, spec, force)
         except (HTTPClientError, InternetConnectionError):
-            raise UserSideException(missing) from None
+            raise Error(missing) from None
 
     def _needed(self, board, options, targets):
         if board is None:
@@ -116,7 +120,7 @@ class TinyhilPlatform(PlatformBase):
             baud = os.environ.get(BAUD_VARIABLE)
             path = build_dir(chosen_model(), int(baud) if baud and baud.isdecimal() else None)
         except TinyhilError as error:
-            raise UserSideException(str(error)) from None
+            raise Error(str(error)) from None
         os.environ["PLATFORMIO_BUILD_DIR"] = str(path)
 
     def _use_installed_scons(self):

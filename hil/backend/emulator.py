@@ -39,7 +39,7 @@ class EmulatorProcess:
         self, board: Board, elf: Path, link: socket.socket | None, options: Sequence[str] = ()
     ) -> None:
         if find_spec("unicorn") is None:
-            raise ToolError("the emulator is not installed: pip install 'tinyhil[emulator]'")
+            raise ToolError("the emulator is not installed: pip install -e '.[emulator]'")
         #: What the emulator said unasked, oldest first; `crash` is kept apart.
         self.events: deque[Message] = deque(maxlen=MAX_EVENTS)
         self.crash: Message | None = None

@@ -109,6 +109,8 @@ def _open_error(port: str, error: Exception) -> LinkError:
         return LinkError(
             f"{port}: permission denied; `sudo usermod -aG dialout $USER`, then log in again"
         )
+    if isinstance(error, OSError) and error.errno:
+        text = os.strerror(error.errno)  # pyserial's own text has the number and the port twice
     return LinkError(
         f"{port} cannot be opened ({text}); `tinyhil boards` lists the ports there are"
     )

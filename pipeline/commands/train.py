@@ -117,7 +117,7 @@ def _draft(
         from pipeline.train import build
     except ModuleNotFoundError as error:
         raise ToolError(
-            f"training needs {error.name}, which is not installed: pip install 'tinyhil[train]'"
+            f"training needs {error.name}, which is not installed: pip install -e '.[train]'"
         ) from None
     preprocessing = build.fit_preprocessing(split.train)
     built = build.build(arch, split, preprocessing, args.seed, args.epochs)

@@ -39,7 +39,7 @@ def load_watch() -> RecordingSet:
     except PackageNotFoundError:
         raise ToolError(
             "the watch recordings come with seglearn, which is not installed: "
-            "pip install 'tinyhil[train]'"
+            "pip install -e '.[train]'"
         ) from None
     data = read_checked(_installed(package, "watch_dataset.npy"))
     content = unpickle_array(data)

@@ -223,7 +223,7 @@ def test_without_unicorn_the_command_that_mends_it_is_named(
     monkeypatch: pytest.MonkeyPatch, build: Build
 ) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(ToolError, match=r"pip install 'tinyhil\[emulator\]'"):
+    with pytest.raises(ToolError, match=r"pip install -e '\.\[emulator\]'"):
         EmbeddedBackend().open(BOARD, build(ECHO), None)
 
 

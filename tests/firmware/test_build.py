@@ -173,7 +173,7 @@ def test_an_error_in_the_code_is_told_in_one_line(in_copy: Project) -> None:
 def test_missing_platformio_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "platformio", None)
     monkeypatch.setattr("hil.firmware.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ToolError, match="pip install"):
+    with pytest.raises(ToolError, match=r"pip install -e '\.\[firmware\]'"):
         run_platformio(["run"])
 
 

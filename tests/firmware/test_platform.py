@@ -121,4 +121,5 @@ def test_a_missing_compiler_without_network_is_told_in_one_line(project: Project
     (line,) = [line for line in result.stdout.splitlines() if "out of reach" in line]
     assert "arm-none-eabi-gcc is not on PATH" in line
     assert "apt-get install gcc-arm-none-eabi" in line
+    assert line.startswith("Error: ")
     assert "Traceback" not in result.stdout

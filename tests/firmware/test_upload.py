@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shutil
+import subprocess
 import threading
 import tty
 from collections.abc import Callable, Iterator
@@ -18,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project_copy import Project
 
-from hil import cli
+from hil import cli, firmware
 from hil import upload as uploader
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import DeviceError, LinkError
-from hil.firmware import build, run_platformio
+from hil.firmware import UPLOADER_SAYS, build, run_platformio, why_failed
 
 PAGE = 4096
 NANO = load_board("nano33")
@@ -240,7 +241,30 @@ def test_tinyhil_flash_without_a_board_is_one_line(capsys: pytest.CaptureFixture
     assert cli.main(arguments) == DeviceError.exit_code
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith("tinyhil: nano33: /dev/no-such-port cannot be opened")
+    assert error.startswith(
+        "tinyhil: nano33: /dev/no-such-port cannot be opened (No such file or directory);"
+    )
+
+
+def test_a_hint_names_the_option_of_the_command_that_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uploader, "_ports", lambda usb_id: [])
+    with pytest.raises(LinkError, match=r"give --upload-port$") as caught:
+        uploader.find_port(NANO, None)  # as PlatformIO's upload does
+    said = f"{UPLOADER_SAYS}{caught.value}\n"
+    failed = subprocess.CompletedProcess([], 1, stdout=said)
+    monkeypatch.setattr(firmware, "run_platformio", lambda *arguments: failed)
+    with pytest.raises(DeviceError, match=r"give --port$"):
+        firmware.upload(NANO, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["UserSideException: no gcc", "Error: no gcc", "platformio.exception.SomeException: no gcc"],
+)
+def test_the_reason_of_a_failed_run_carries_no_class(line: str) -> None:
+    assert why_failed(f"Processing nano33\n{line}\n") == "no gcc"
 
 
 SENSORTILE_UPLOADS = {

@@ -42,7 +42,7 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Return the recordings, and two folders trained of them by two processes at once."""
     if not TRAINABLE:
-        pytest.skip("tensorflow is not installed: pip install 'tinyhil[train]'")
+        pytest.skip("tensorflow is not installed: pip install -e '.[train]'")
     root = tmp_path_factory.mktemp("train")
     data = csv_folder(root / "recordings")
     outs = [root / "one", root / "two"]
@@ -142,7 +142,7 @@ def test_without_tensorflow_the_mend_is_one_line(
     assert main(["train", *options(data, tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert error == (
-        "tinyhil: training needs tensorflow, which is not installed: pip install 'tinyhil[train]'\n"
+        "tinyhil: training needs tensorflow, which is not installed: pip install -e '.[train]'\n"
     )
     assert not (tmp_path / "out").exists()
 

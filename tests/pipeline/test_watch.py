@@ -99,7 +99,7 @@ def test_without_seglearn_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         raise PackageNotFoundError
 
     monkeypatch.setattr(watch, "distribution", missing)
-    with pytest.raises(ToolError, match=r"pip install 'tinyhil\[train\]'"):
+    with pytest.raises(ToolError, match=r"pip install -e '\.\[train\]'"):
         watch.load_watch()
 
 
