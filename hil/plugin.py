@@ -42,6 +42,9 @@ DEFAULT_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
 #: Where the run is kept for the summaries, once there is one.
 RUN_KEY: Final = pytest.StashKey["Run"]()
 
+#: The fixture that failed for a reason of the user's or the device's, and that reason.
+BROKEN_KEY: Final = pytest.StashKey[tuple[str, str]]()
+
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options where the run is about this package's suite."""
@@ -131,11 +134,11 @@ def hil_options(request: pytest.FixtureRequest) -> Options:
 
 
 @pytest.fixture(scope="session")
-def hil_job(hil_options: Options) -> Job:
+def hil_job(hil_options: Options, pytestconfig: pytest.Config) -> Job:
     """Model, windows, and what the host models answer to them."""
     from hil.run import prepare
 
-    return _or_fail(lambda: prepare(hil_options))
+    return _or_fail("hil_job", pytestconfig, lambda: prepare(hil_options))
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +149,7 @@ def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) 
     o = hil_options
     say = _sayer(pytestconfig)
     context = connect(o.board, o.backend, o.port, hil_job.folder, say)
-    yield _or_fail(context.__enter__)
+    yield _or_fail("hil_target", pytestconfig, context.__enter__)
     context.__exit__(None, None, None)
 
 
@@ -175,7 +178,7 @@ def hil_run(
         return measured
 
     with _uncaptured(pytestconfig):  # so that the progress bar is seen
-        pytestconfig.stash[RUN_KEY] = _or_fail(measure)
+        pytestconfig.stash[RUN_KEY] = _or_fail("hil_run", pytestconfig, measure)
     return pytestconfig.stash[RUN_KEY]
 
 
@@ -212,12 +215,24 @@ def suite_properties(run: Run, findings: list[Finding]) -> list[tuple[str, str]]
     return properties
 
 
-def _or_fail(action: Callable[[], T]) -> T:
-    """Do it; a user's or a device's error fails the tests in one line, without a traceback."""
+def _or_fail(fixture: str, config: pytest.Config, action: Callable[[], T]) -> T:
+    """Do it; a user's or a device's error fails the first test in one line, without a traceback.
+
+    The other tests that need the fixture are skipped: twenty times the same says no more.
+    """
     try:
         return action()
     except TinyhilError as error:
+        config.stash[BROKEN_KEY] = fixture, f"tinyhil: {error}"
         pytest.fail(f"tinyhil: {error}", pytrace=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a fixture that has failed before."""
+    fixture, reason = item.config.stash.get(BROKEN_KEY, ("", ""))
+    if fixture and fixture in getattr(item, "fixturenames", ()):
+        pytest.skip(reason)
 
 
 def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:

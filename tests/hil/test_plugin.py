@@ -207,9 +207,13 @@ def test_errors_are_one_line(
     words: str,
 ) -> None:  # fmt: skip
     fake(**faults)
-    result = pytester.runpytest(*ARGUMENTS, *arguments)
+    result = pytester.runpytest(*ARGUMENTS, *arguments, "-rN")
     assert "passed" not in result.parseoutcomes() or arguments == ["--record", "/"]
     result.stdout.fnmatch_lines([f"*{words}*"])
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("errors", 0) == 1  # once; the others are skipped with this reason
+    assert outcomes["skipped"] + outcomes.get("passed", 0) == 19
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "Traceback" not in result.stdout.str()
     assert "hil/" not in "".join(line for line in result.outlines if line.startswith("E "))
 
