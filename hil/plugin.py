@@ -224,7 +224,7 @@ def _or_fail(fixture: str, config: pytest.Config, action: Callable[[], T]) -> T:
         return action()
     except TinyhilError as error:
         config.stash[BROKEN_KEY] = fixture, f"tinyhil: {error}"
-        pytest.fail(f"tinyhil: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"tinyhil: {error}", pytrace=False) from None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,8 @@ from hil.errors import InputError
 from hil.strict_json import from_json, read_json, write_json
 
 FORMAT: Final = "tinyhil-run"
-VERSION: Final = 2
+#: To be raised with every change of the fields below (tests/contracts/test_record.py pins them).
+VERSION: Final = 3
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -400,8 +401,13 @@ def save_run(path: Path, run: Run) -> None:
 def load_run(path: Path) -> Run:
     """Read a run record. Raises InputError naming the file, the place in it and the reason."""
     raw = read_json(path)
-    if not isinstance(raw, dict) or (raw.get("format"), raw.get("version")) != (FORMAT, VERSION):
-        raise InputError(f"{path}: not a {FORMAT} record of version {VERSION}")
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise InputError(f"{path}: not a {FORMAT} record")
+    if raw.get("version") != VERSION:
+        raise InputError(
+            f"{path}: made by another version of tinyhil (a record of version {VERSION} is read "
+            "here); run again"
+        )
     run = from_json(Run, raw, path.name)
     _check_lengths(path, run)
     _check_evidence(path, run)

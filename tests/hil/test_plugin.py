@@ -215,6 +215,7 @@ def test_errors_are_one_line(
     assert outcomes["skipped"] + outcomes.get("passed", 0) == 19
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "Traceback" not in result.stdout.str()
+    assert "During handling" not in result.stdout.str()
     assert "hil/" not in "".join(line for line in result.outlines if line.startswith("E "))
 
 

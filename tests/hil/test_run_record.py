@@ -54,7 +54,7 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        (["version"], 1, "version 2"),
+        (["version"], 1, "made by another version of tinyhil"),
         (["windows", "label"], [0] * 11, "differ in length"),
         (["windows", "label", 3], 3, "outside"),
         (["columns", 0, "predicted"], [0], "not one prediction"),

@@ -45,8 +45,8 @@ def test_json_says_what_was_written(
         (None, "No such file"),
         ("{", "not JSON"),
         ("[]", "not a tinyhil-run record"),
-        ('{"format": "tinyhil-run", "version": 2}', "missing key"),
-        ('{"format": "tinyhil-run", "version": 1}', "version 2"),
+        ('{"format": "tinyhil-run", "version": 3}', "missing key"),
+        ('{"format": "tinyhil-run", "version": 2}', "made by another version of tinyhil"),
     ],
 )
 def test_a_bad_record_is_one_line(
