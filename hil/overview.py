@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hil.diagnose import diagnose, failed
 from hil.drift import accuracy, column
 from hil.record import Run
+from hil.screen import MARKS
 
 #: Columns of the table whose cell is an accuracy in percent.
 STAGES = ("float", "pruned", "int8", "device", "device-raw")
@@ -65,12 +66,12 @@ def _verdict(run: Run) -> str:
 
 def _headlines(runs: Sequence[Run]) -> list[str]:
     """Return one line per distinct headline, with the runs it is about where not all of them."""
-    about: dict[str, list[str]] = {}
+    about: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         for finding in diagnose(run):
             where = f"{run.identity.board} {run.identity.model_name}"
-            about.setdefault(finding.headline, []).append(where)
+            about.setdefault((MARKS[finding.severity], finding.headline), []).append(where)
     return [
-        f"• {headline}" + (f"  ({', '.join(where)})" if len(where) < len(runs) else "")
-        for headline, where in about.items()
+        f"{mark} {headline}" + (f"  ({', '.join(where)})" if len(where) < len(runs) else "")
+        for (mark, headline), where in about.items()
     ]

@@ -43,7 +43,8 @@ def execute(args: argparse.Namespace) -> int:
     try:
         with _symlink(args.link, str(emulator.pty)):
             port = args.link or emulator.pty
-            _say(args.json, "ready", f"{board.title} on {port}", port=str(port), elf=str(elf))
+            text = f"{board.title} on {port}; Ctrl-C ends it"
+            _say(args.json, "ready", text, port=str(port), elf=str(elf))
             return _watch(emulator, args.json)
     except KeyboardInterrupt:
         return 0

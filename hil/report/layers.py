@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from hil.findings import Finding
 from hil.record import ByteComparison, LayerDevice, LayerQuantization, Run
 
 #: rmse/scale of rounding alone: a uniform error of one step has a deviation of 1/√12.
@@ -28,9 +30,13 @@ SQNR_FULL_DB: Final = 48.0
 
 @dataclass(frozen=True)
 class QuantizationRow:
-    """A layer's error with what is remarkable about it."""
+    """A layer's error with what is remarkable about it; `mark` is the class of what is marked.
+
+    Loud ("bad") only where a finding is about the layer: errors that cost nothing are no alarm.
+    """
 
     layer: LayerQuantization
+    mark: Literal["bad", "marked"]
     sqnr_share: float | None
     rmse_share: float
     rmse_flag: bool
@@ -69,15 +75,16 @@ class LayersView:
     has_estimate: bool
 
 
-def layers_view(run: Run) -> LayersView:
+def layers_view(run: Run, findings: Sequence[Finding] = ()) -> LayersView:
     """Return the layer tables of a run."""
+    blamed = {f.location for f in findings if f.stage == "quantization" and f.severity != "ok"}
     layers, kinds = run.device_layers, {c.name: c.kind for c in run.columns}
     top = max([2 * RMSE_FLAG, *(q.rmse_over_scale for q in run.quantization)])
     costs = [
         layer.instructions if layer.instructions is not None else layer.cycles for layer in layers
     ]
     return LayersView(
-        quantization=tuple(quantization_row(q, top) for q in run.quantization),
+        quantization=tuple(quantization_row(q, top, q.name in blamed) for q in run.quantization),
         rmse_mark=ROUNDING_ONLY / top,
         device=tuple(DeviceRow(d, s) for d, s in zip(layers, shares(costs), strict=True)),
         comparisons=tuple(
@@ -91,10 +98,11 @@ def layers_view(run: Run) -> LayersView:
     )
 
 
-def quantization_row(layer: LayerQuantization, top: float) -> QuantizationRow:
+def quantization_row(layer: LayerQuantization, top: float, blamed: bool) -> QuantizationRow:
     """Return a layer's row; `top`: the rmse/scale at which a bar is full."""
     return QuantizationRow(
         layer=layer,
+        mark="bad" if blamed else "marked",
         sqnr_share=None if layer.sqnr_db is None else layer.sqnr_db / SQNR_FULL_DB,
         rmse_share=layer.rmse_over_scale / top,
         rmse_flag=layer.rmse_over_scale > RMSE_FLAG,

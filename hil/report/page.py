@@ -49,7 +49,7 @@ def run_view(number: int, run: Run, findings: Sequence[Finding]) -> RunView:
         chain=chain,
         axis=charts.accuracy_axis([*chain.stages, *chain.side], chain.limit),
         classes=classes_view(run),
-        layers=layers_view(run),
+        layers=layers_view(run, findings),
         cost=cost_view(run),
         identity=identity_view(run),
     )

@@ -49,7 +49,7 @@ def test_any_serial_program_can_open_the_port(start: Start, tmp_path: Path) -> N
     link.symlink_to("/nowhere")  # left by a run that was killed
     elf = build_firmware(load_board("nano33"), None)
     process = start("--elf", str(elf), "--link", str(link))
-    assert line(process) == f"Arduino Nano 33 BLE Sense on {link}"
+    assert line(process) == f"Arduino Nano 33 BLE Sense on {link}; Ctrl-C ends it"
     backend = HardwareBackend()
     device = Device(backend.open(load_board("nano33"), None, str(link)))
     assert device.identify().board == "nano33"

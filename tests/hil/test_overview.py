@@ -28,11 +28,14 @@ def test_a_headline_stands_once_and_names_its_runs_unless_it_is_about_all() -> N
     good = good_run()
     bad = with_answers(good, int8=answers(300, range(60)), device=answers(300, range(60)))
     lines = overview([good, good, bad]).splitlines()
-    headlines = [line for line in lines if line.startswith("• ")]
+    headlines = [line for line in lines if line.startswith(("✓ ", "• ", "✗ "))]
     assert len(headlines) == len(set(headlines))
     nothing_wrong = next(line for line in headlines if "Nothing is wrong" in line)
     assert nothing_wrong.count(good.identity.model_name) == 2
-    alone = [line for line in overview([good]).splitlines() if line.startswith("• ")]
+    marks = {line[0] for line in headlines if "Nothing is wrong" in line}
+    assert marks == {"✓"}
+    assert any(line.startswith("✗ ") for line in headlines)
+    alone = [line for line in overview([good]).splitlines() if line.startswith(("✓ ", "• ", "✗ "))]
     assert all(good.identity.model_name not in line for line in alone)
 
 

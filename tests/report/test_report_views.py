@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 from page_outline import Outline
-from sample_runs import differing_run, fine, hardware_run, sample_run
+from sample_runs import differing_run, fine, hardware_run, problem, sample_run
 
 from hil.record import Column, CompressionRow, Identity, Link, Memory, Run, Windows
 from hil.report import render
@@ -69,6 +69,16 @@ def test_layers_are_marked_by_the_published_limits() -> None:
     assert flags == [(False, False, False), (True, True, True), (True, False, False)]
     assert [r.rmse_share for r in rows] == pytest.approx([0.345, 0.355, 1.0])
     assert layers_view(replace(run, quantization=cases)).rmse_mark == pytest.approx(12**-0.5 / 2)
+
+
+def test_a_layer_is_marked_loudly_only_where_a_finding_is_about_it() -> None:
+    run = sample_run(windows=6)
+    names = [q.name for q in run.quantization]
+    quiet = layers_view(run, [fine()]).quantization
+    assert {row.mark for row in quiet} == {"marked"}
+    blamed = replace(problem(), stage="quantization", location=names[1])
+    loud = layers_view(run, [blamed, fine()]).quantization
+    assert [row.layer.name for row in loud if row.mark == "bad"] == [names[1]]
 
 
 def test_each_layers_share_is_of_all_instructions_or_cycles() -> None:
