@@ -42,6 +42,7 @@ test: check ## run everything that CI runs
 	$(BIN)/pio test -e native
 	$(BIN)/pytest hil/ --board nano33
 	$(BIN)/pytest hil/ --board sensortile
+	$(BIN)/tinyhil zoo --quick
 
 generate: setup ## write the generated files anew
 	$(BIN)/python -m hil.wire.emit

@@ -18,10 +18,10 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.board import Board
 from hil.errors import InputError, LinkError, ToolError, clean
 from hil.firmware_recipe import (
+    BOARD_LIBRARIES,
     C_FLAGS,
     CPU_FLAGS,
     FIRMWARE_DIR,
-    LIBRARIES,
     LIBRARY_DIR,
     SOURCE_DIR,
     build_info,
@@ -57,7 +57,7 @@ def link_board(board: Board, code: Path, out: Path) -> Path:
     (out / "build_info.h").write_text(build_info(board, board.facts.baud))
     (out / "memory.ld").write_text(memory_script(board))
     ports = [SOURCE_DIR / "port" / name for name in chip_dirs(board)]
-    folders = [out, SOURCE_DIR, *ports, code, *(LIBRARY_DIR / name for name in LIBRARIES)]
+    folders = [out, SOURCE_DIR, *ports, code, *(LIBRARY_DIR / name for name in BOARD_LIBRARIES)]
     sources = sorted(p for folder in folders for p in [*folder.glob("*.c"), *folder.glob("*.S")])
     elf = out / "firmware.elf"
     command = [compiler, *CPU_FLAGS, *C_FLAGS, *QUIET, *(f"-I{f}" for f in folders), f"-L{out}"]

@@ -17,7 +17,7 @@ from hil.run import Job, Options, prepare, run_on
 from hil.target import Target
 from hil.vectors import load_vectors
 from hil.zoo import recordings
-from hil.zoo.specimen import MODELS, Observation, Specimen, observe
+from hil.zoo.specimen import BOARDS, MODELS, Observation, Specimen, observe
 from pipeline.evaluate import float_scores
 from pipeline.model_folder import is_stale
 from pipeline.plant import CHANGES, emit_planted
@@ -135,3 +135,11 @@ def test_an_outlier_channel_leaves_the_float_model_as_it_computes(tmp_path: Path
     after = float_scores(tmp_path / "made" / "pruned.tflite", windows)
     # 64 is a power of two: scaling by it and back loses nothing but in sums' last bits.
     np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_board_s_image_with_planted_c_boots_and_shows_it(board: str) -> None:
+    seen = observe(Specimen("dense", board, (("memory-late-write", 1),)))
+    assert seen.refused is None
+    assert seen.differing["layers"] > 0
+    assert seen.differing["crash"] == seen.differing["incomplete"] == 0
