@@ -79,6 +79,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         input_evidence=_input_evidence(inputs, reference, measured),
         data_shift=shift,
         trials=trials,
+        input_saturated=float(np.isin(reference.inputs, (-128, 127)).mean()),
         comparisons=_comparisons(reference, measured, outcome.raw),
         compression=tuple(CompressionRow(**vars(row)) for row in folder.manifest.compression),
         memory=memory,

@@ -8,7 +8,7 @@ from typing import Final
 from hil.drift import chain
 from hil.findings import Finding
 from hil.record import Run
-from hil.rules.accuracy import step_losses, total_loss, unlabelled, weak_model
+from hil.rules.accuracy import saturated_input, step_losses, total_loss, unlabelled, weak_model
 from hil.rules.data import data_shift
 from hil.rules.exactness import (
     comparison,
@@ -29,6 +29,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     data_shift,
     device_differs,
     preprocessing_differs,
+    saturated_input,
     step_losses,
     total_loss,
     predominance,

@@ -16,7 +16,7 @@ from hil.strict_json import from_json, read_json, write_json
 
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of the fields below (tests/contracts/test_record.py pins them).
-VERSION: Final = 3
+VERSION: Final = 4
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -367,7 +367,10 @@ class CompressionRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run. incomplete: None, or why it ended early (what was measured is kept)."""
+    """A whole run. incomplete: None, or why it ended early (what was measured is kept).
+
+    input_saturated: share of the int8 model inputs' codes that stand at an end of the int8 range.
+    """
 
     format: str
     version: int
@@ -382,6 +385,7 @@ class Run:
     input_evidence: InputEvidence | None
     data_shift: DataShift | None
     trials: QuantizationTrials | None
+    input_saturated: float
     comparisons: tuple[ByteComparison, ...]
     compression: tuple[CompressionRow, ...]
     memory: Memory | None
@@ -469,6 +473,8 @@ def _check_lengths(path: Path, run: Run) -> None:
         raise InputError(f"{path}: windows: label, subject and recording differ in length")
     if not all(-1 <= label < classes for label in run.windows.label):
         raise InputError(f"{path}: windows.label: outside -1…{classes - 1}")
+    if not 0 <= run.input_saturated <= 1:
+        raise InputError(f"{path}: input_saturated: outside 0…1")
     for i, comparison in enumerate(run.comparisons):
         if not all(0 <= window < count for window in comparison.differing):
             raise InputError(f"{path}: comparisons[{i}].differing: outside 0…{count - 1}")

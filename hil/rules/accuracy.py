@@ -17,7 +17,7 @@ from hil.drift import (
 )
 from hil.findings import Finding
 from hil.record import Column, LayerQuantization, Run
-from hil.rules.quantization import blame
+from hil.rules.quantization import blame, input_blame
 from hil.rules.wording import (
     fine,
     layer_title,
@@ -81,7 +81,7 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
     numbers = _numbers(loss)
     match verdict(loss, run.max_drop):
         case "above":
-            told = blame(run, int(table.only_first - table.only_second))
+            told = input_blame(run) or blame(run, int(table.only_first - table.only_second))
             if stage != "quantization":
                 told = None
             headline = (
@@ -111,6 +111,15 @@ def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) ->
                 evidence=_evidence(run, stage, first, second),
                 effect=effect,
             )
+
+
+def saturated_input(run: Run) -> list[Finding]:
+    """The model's input is cut off, though accuracy survives it (a loss names it itself)."""
+    told = input_blame(run)
+    if told is None or any(f.location == told.location for f in step_losses(run)):
+        return []
+    headline, remedy = told.evidence[0].capitalize(), told.remedy
+    return [note("quantization", told.cause, headline, location=told.location, remedy=remedy)]
 
 
 def verdict(loss: Interval, max_drop: float) -> Verdict:

@@ -15,6 +15,10 @@ USED_RANGE: Final = 0.25
 #: One channel this much wider than the median one leaves it three bits fewer.
 OUTLIER: Final = 8.0
 
+#: Inputs of the reference models have none there; what lies beyond is lost before any layer.
+INPUT_SATURATED: Final = 0.05
+INPUT_REMEDY: Final = "calibrate again, on windows like these, or check mean/std"
+
 REMEDIES: Final = {
     "int16": "keep this layer in int16",
     "recalibrate": "calibrate on more windows",
@@ -31,6 +35,14 @@ class Blame:
     cause: str
     evidence: tuple[str, ...]
     remedy: str | None
+
+
+def input_blame(run: Run) -> Blame | None:
+    """Return what a model input cut off at the ends of int8 explains; None where it is not."""
+    if run.input_saturated <= INPUT_SATURATED:
+        return None
+    said = f"input: {percent(run.input_saturated)} of its values are at the end of the int8 range"
+    return Blame("input", "saturation", (said,), INPUT_REMEDY)
 
 
 def blame(run: Run, lost: int) -> Blame | None:

@@ -122,6 +122,7 @@ def good_run(n: int = 300, **changes: Any) -> Run:
         input_evidence=None,
         data_shift=None,
         trials=None,
+        input_saturated=0.0,
         comparisons=(
             same("device", n=n), same("device", "input", n), same("device-raw", n=n),
             same("device-raw", "input", n),

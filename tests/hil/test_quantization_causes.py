@@ -63,3 +63,18 @@ def test_no_remedy_is_named_that_did_not_help() -> None:
     found = blamed(lossy(remedies=(Remedy("clip", Trial(201, 0.5)),)))
     assert found.remedy is not None
     assert "measured" not in found.remedy
+
+
+def test_an_input_cut_off_is_the_cause_of_a_loss_and_a_note_where_there_is_none() -> None:
+    cut = replace(good_run(), input_saturated=0.95)
+    (told,) = [f for f in diagnose(cut) if f.location == "input"]
+    assert (told.severity, told.cause) == ("note", "saturation")
+    assert told.headline == "Input: 95.0 % of its values are at the end of the int8 range"
+    wrong = answers(300, range(90))
+    lossy = with_answers(cut, int8=wrong, device=wrong, device_raw=wrong)
+    (told,) = [f for f in diagnose(lossy) if f.location == "input"]
+    assert (told.severity, told.stage, told.cause) == ("problem", "quantization", "saturation")
+    assert told.evidence[0].startswith("input: 95.0 % of its values")
+    assert told.remedy is not None
+    assert told.remedy.startswith("calibrate again")
+    assert not [f for f in diagnose(replace(lossy, input_saturated=0.05)) if f.location == "input"]

@@ -254,6 +254,12 @@ def test_a_model_that_names_no_classes_takes_vectors_with_as_many_as_it_has_outp
         run(replace(fake(), model=folder, vectors=tmp_path / "four.npz"), quiet)
 
 
+def test_model_inputs_at_the_ends_of_int8_are_counted(fake: Fake, folder: Path) -> None:
+    assert run(fake(), quiet).input_saturated == 0
+    rewrite(folder, preprocessing={"mean": [0.0] * 6, "std": [1.0] * 6})  # counts: thousands
+    assert run(replace(fake(), model=folder), quiet).input_saturated > 0.9
+
+
 def test_vectors_of_another_shape(fake: Fake, folder: Path, tmp_path: Path) -> None:
     whole = load_vectors(folder / "vectors.npz")
     fields = {**vars(whole), "raw": whole.raw[:, :40, :]}

@@ -71,6 +71,7 @@ def sample_run(
         input_evidence=None,
         data_shift=None,
         trials=None,
+        input_saturated=0.0,
         comparisons=sample_comparisons(windows),
         compression=(
             CompressionRow("baseline (Keras)", 212_480, 178_022, 0.947, 0.0),

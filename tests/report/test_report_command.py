@@ -45,7 +45,7 @@ def test_json_says_what_was_written(
         (None, "No such file"),
         ("{", "not JSON"),
         ("[]", "not a tinyhil-run record"),
-        ('{"format": "tinyhil-run", "version": 3}', "missing key"),
+        ('{"format": "tinyhil-run", "version": 4}', "missing key"),
         ('{"format": "tinyhil-run", "version": 2}', "made by another version of tinyhil"),
     ],
 )
