@@ -14,7 +14,7 @@ from pathlib import Path
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import PROJECT_DIR, Board, load_board
 from hil.device import Device
-from hil.firmware import build
+from hil.firmware.build import build
 
 MODELS = PROJECT_DIR / "test_vectors" / "models"
 BOARDS = ("nano33", "sensortile")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import load_board
 from hil.device import Device
-from hil.firmware import build
+from hil.firmware.build import build
 
 WINDOWS, SIZE = 1000, 300
 BAUDS = (115_200, 921_600)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 
 from hil.board import PROJECT_DIR, load_board
-from hil.run import Options, run
+from hil.run.steps import Options, run
 
 BUDGET_MB = 400
 

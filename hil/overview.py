@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil.diagnose import diagnose, failed
-from hil.drift import accuracy, column
 from hil.record import Run
 from hil.screen import MARKS
+from hil.verdict.diagnose import diagnose, failed
+from hil.verdict.drift import accuracy, column
 
 #: Columns of the table whose cell is an accuracy in percent.
 STAGES = ("float", "pruned", "int8", "device", "device-raw")

@@ -27,10 +27,10 @@ from hil.record import DEFAULT_MAX_DROP
 
 if TYPE_CHECKING:
     from hil.device import Device
-    from hil.findings import Finding
     from hil.record import Run
-    from hil.run import Job, Options
-    from hil.target import Target
+    from hil.run.steps import Job, Options
+    from hil.run.target import Target
+    from hil.verdict.findings import Finding
 
 #: This package's folder.
 PACKAGE: Final = Path(__file__).resolve().parent
@@ -119,7 +119,7 @@ def hil_options(request: pytest.FixtureRequest) -> Options:
     config = request.config
     if _option(config, "--board") is None:
         pytest.skip("no board: name one, e.g. pytest hil/ --board nano33")
-    from hil.run import Options
+    from hil.run.steps import Options
 
     return Options(
         board=load_board(_option(config, "--board")),
@@ -136,7 +136,7 @@ def hil_options(request: pytest.FixtureRequest) -> Options:
 @pytest.fixture(scope="session")
 def hil_job(hil_options: Options, pytestconfig: pytest.Config) -> Job:
     """Model, windows, and what the host models answer to them."""
-    from hil.run import prepare
+    from hil.run.steps import prepare
 
     return _or_fail("hil_job", pytestconfig, lambda: prepare(hil_options))
 
@@ -144,7 +144,7 @@ def hil_job(hil_options: Options, pytestconfig: pytest.Config) -> Job:
 @pytest.fixture(scope="session")
 def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) -> Iterator[Target]:
     """The device under test, open for the whole session, with its back end."""
-    from hil.target import connect
+    from hil.run.target import connect
 
     o = hil_options
     say = _sayer(pytestconfig)
@@ -165,7 +165,7 @@ def hil_run(
 ) -> Run:
     """Everything measured, once per session; written to --record and --report."""
     from hil.commands.run import writable, write
-    from hil.run import run_on
+    from hil.run.steps import run_on
 
     record, report = _option(pytestconfig, "--record"), _option(pytestconfig, "--report")
 
@@ -187,7 +187,7 @@ def hil_findings(
     hil_run: Run, record_testsuite_property: Callable[[str, object], None]
 ) -> list[Finding]:
     """What `tinyhil run` would say of it; also written into JUnit's suite properties."""
-    from hil.diagnose import diagnose
+    from hil.verdict.diagnose import diagnose
 
     findings = diagnose(hil_run)
     for name, value in suite_properties(hil_run, findings):
@@ -197,7 +197,7 @@ def hil_findings(
 
 def suite_properties(run: Run, findings: list[Finding]) -> list[tuple[str, str]]:
     """Return what JUnit is told of the whole run: who, how accurate, and every finding."""
-    from hil.drift import accuracy
+    from hil.verdict.drift import accuracy
 
     who = run.identity
     properties = [
@@ -261,8 +261,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     run = config.stash.get(RUN_KEY, None)
     if run is None:
         return
-    from hil.diagnose import diagnose
     from hil.screen import screen
+    from hil.verdict.diagnose import diagnose
 
     terminalreporter.section("tinyhil")
     terminalreporter.write_line(screen(run, diagnose(run)))
@@ -277,7 +277,7 @@ def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> N
     run = session.config.stash.get(RUN_KEY, None)
     if run is None:
         return
-    from hil.diagnose import diagnose
     from hil.screen import screen
+    from hil.verdict.diagnose import diagnose
 
     prefix.append(f"<h2>tinyhil</h2><pre>{escape(screen(run, diagnose(run)))}</pre>")

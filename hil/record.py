@@ -1,6 +1,6 @@
 """The run record: everything a run measured, nothing rendered. JSON, versioned.
 
-`hil/run.py` writes it, `hil/diagnose.py` and `hil/report` are pure functions of it.
+`hil/run/steps.py` writes it, `hil/verdict/diagnose.py` and `hil/report` are pure functions of it.
 Arrays over windows are in the order of the vectors. Scores are rounded to six digits.
 """
 

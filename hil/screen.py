@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from hil.diagnose import failed
-from hil.drift import accuracy, column, paired, same_answers, usable
 from hil.errors import clean
-from hil.findings import Finding
 from hil.record import Column, Run
-from hil.rules.wording import percent, plural, points
-from hil.stats import Interval, paired_difference
 from hil.strict_json import to_json
+from hil.verdict.diagnose import failed
+from hil.verdict.drift import accuracy, column, paired, same_answers, usable
+from hil.verdict.findings import Finding
+from hil.verdict.rules.wording import percent, plural, points
+from hil.verdict.stats import Interval, paired_difference
 
 MARKS: Final = {"problem": "✗", "note": "•", "ok": "✓"}
 

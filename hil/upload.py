@@ -24,7 +24,7 @@ from hil.backend.hardware import SerialTransport
 from hil.board import Board, load_board
 from hil.errors import DeviceError, InputError, LinkError, TinyhilError, clean
 from hil.files import read_file
-from hil.firmware import UPLOADER_SAYS
+from hil.firmware.build import UPLOADER_SAYS
 
 PAGE: Final = 4096
 #: Where in its own buffer the bootloader is told to put a page; Arduino's bossac sends the same.

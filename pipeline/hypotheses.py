@@ -94,7 +94,7 @@ def _no_bias(s: Sums) -> I64:
     return s.codes(s.requantized(s.products))
 
 
-#: Name → rule, the likelier first. hil/rules/layer_causes.py gives each its cause.
+#: Name → rule, the likelier first. hil/verdict/rules/layer_causes.py gives each its cause.
 RULES: Final[dict[str, Callable[[Sums], I64]]] = {
     "single rounding": _single,
     "no rounding": _down,

@@ -12,7 +12,7 @@ DOCUMENTS = sorted(ROOT.glob("*.md"))
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-#: `hil/stats.py`, `firmware/lib/nn/`; not a pattern, nor one with a NAME to fill in.
+#: `hil/verdict/stats.py`, `firmware/lib/nn/`; not a pattern, nor one with a NAME to fill in.
 PATH = re.compile(r"`((?:hil|pipeline|firmware|tests|test_vectors|benchmarks)/[a-z0-9_./-]*)`")
 
 

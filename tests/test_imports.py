@@ -26,7 +26,13 @@ CONFINED = {
 }
 
 #: Pure parts → what they must not import, however indirectly it is written.
-PURE = ("hil/wire", "hil/report", "hil/drift.py", "hil/diagnose.py", "hil/stats.py")
+PURE = (
+    "hil/wire",
+    "hil/report",
+    "hil/verdict/drift.py",
+    "hil/verdict/diagnose.py",
+    "hil/verdict/stats.py",
+)
 IMPURE = {"serial", "socket", "subprocess", "hil.device", "hil.backend", "hil.run", "time"}
 
 

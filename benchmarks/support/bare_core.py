@@ -22,7 +22,7 @@ from unicorn.arm_const import (
 )
 
 from hil.emulator.thumb import REFILL, Block, analyse
-from hil.firmware_recipe import C_FLAGS, CPU_FLAGS
+from hil.firmware.recipe import C_FLAGS, CPU_FLAGS
 
 #: Flash and RAM, larger than any board's, and where a call returns to.
 CODE, CODE_SIZE = 0x0, 0x400000

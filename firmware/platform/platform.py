@@ -26,7 +26,7 @@ from platformio.platform.base import PlatformBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from hil.errors import TinyhilError
-from hil.firmware_recipe import (
+from hil.firmware.recipe import (
     BAUD_VARIABLE,
     MODEL_VARIABLE,
     WORKSPACE_DIR,

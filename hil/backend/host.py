@@ -21,7 +21,7 @@ from hil.backend.base import Counters, Transport
 from hil.backend.stream import SocketTransport
 from hil.board import Board
 from hil.errors import ToolError, clean
-from hil.firmware_recipe import (
+from hil.firmware.recipe import (
     C_FLAGS,
     LIBRARIES,
     LIBRARY_DIR,

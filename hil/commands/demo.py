@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from hil.board import board_names, load_board
-from hil.diagnose import diagnose, failed
 from hil.errors import DeviceError, ToolError
-from hil.firmware import build
+from hil.firmware.build import build
 from hil.overview import overview
 from hil.record import Run, load_run
+from hil.verdict.diagnose import diagnose, failed
 
 ARCHITECTURES = ("cnn", "lstm", "dense")
 

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from hil.diagnose import diagnose, failed
 from hil.record import load_run
 from hil.screen import as_data, screen
+from hil.verdict.diagnose import diagnose, failed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from hil.errors import ToolError, clean
 from hil.strict_json import to_json
 
 if TYPE_CHECKING:
-    from hil.doctor import Job, Result
+    from hil.doctor.checks import Job, Result
 
 Found: TypeAlias = "list[tuple[Job, list[Result]]]"
 
@@ -36,8 +36,8 @@ def execute(args: argparse.Namespace) -> int:
 def _examine() -> Found:
     """Examine this machine, also one where not even the doctor's own packages are installed."""
     try:
-        from hil.doctor import examine
-        from hil.machine import Machine
+        from hil.doctor.checks import examine
+        from hil.doctor.machine import Machine
     except ModuleNotFoundError as error:
         command = f"{sys.executable} -m pip install -e {PROJECT_DIR}"
         raise ToolError(f"not even {error.name} is installed here: {command}") from None

@@ -13,7 +13,7 @@ from typing import Any
 from hil.backend.emulator import EmulatorProcess
 from hil.board import board_names, load_board
 from hil.errors import InputError, clean
-from hil.firmware import build
+from hil.firmware.build import build
 
 #: Seconds between two looks at the keyboard's Ctrl-C and the emulator's events.
 POLL_S = 0.5

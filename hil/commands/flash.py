@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from hil.board import board_names, load_board
-from hil.firmware import build, image_size, upload
+from hil.firmware.build import build, image_size, upload
 from hil.model_folder import load_model_folder
 
 

@@ -6,10 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from hil.diagnose import diagnose
 from hil.files import write_file
 from hil.record import Run, load_run
 from hil.report import render
+from hil.verdict.diagnose import diagnose
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
 from hil.commands.report import write_report
-from hil.diagnose import diagnose, failed
 from hil.errors import DeviceError, InputError
 from hil.record import DEFAULT_MAX_DROP, Run, save_run
-from hil.run import Options, run
+from hil.run.steps import Options, run
 from hil.screen import as_data, screen
+from hil.verdict.diagnose import diagnose, failed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
-from hil.faults import FAULTS
 from hil.strict_json import read_json, to_json
 from hil.zoo.collection import collect, specimens
+from hil.zoo.faults import FAULTS
 from hil.zoo.score import Score, score, worse
 from hil.zoo.table import table
 

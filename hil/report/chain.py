@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hil import drift
 from hil.record import Column, Run
-from hil.stats import Interval, paired_difference
+from hil.verdict import drift
+from hil.verdict.stats import Interval, paired_difference
 
 
 @dataclass(frozen=True)

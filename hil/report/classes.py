@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hil import drift
 from hil.record import Column, Run
 from hil.report.chain import agreeing
-from hil.stats import multinomial_p
+from hil.verdict import drift
+from hil.verdict.stats import multinomial_p
 
 #: Stages whose confusion matrices are shown: the notebook's model, its int8 form, the board's.
 MATRICES: Final = ("float", "int8", "device")

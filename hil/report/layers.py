@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from hil.findings import Finding
 from hil.record import ByteComparison, LayerDevice, LayerQuantization, Run
+from hil.verdict.findings import Finding
 
 #: rmse/scale of rounding alone: a uniform error of one step has a deviation of 1/√12.
 ROUNDING_ONLY: Final = 12**-0.5

@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hil import __version__
-from hil.findings import Finding
 from hil.record import Identity, Run
 from hil.report import charts
 from hil.report.chain import ChainView, chain_view
@@ -22,6 +21,7 @@ from hil.report.identity import IdentityView, identity_view
 from hil.report.layers import LayersView, layers_view
 from hil.report.text import FILTERS, visible
 from hil.report.verdict import VerdictView, verdict_view
+from hil.verdict.findings import Finding
 
 
 @dataclass(frozen=True)

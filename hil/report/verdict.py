@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hil.diagnose import failed
-from hil.findings import Finding
 from hil.record import Run
 from hil.report.chain import ChainView, Step
+from hil.verdict.diagnose import failed
+from hil.verdict.findings import Finding
 
 #: Status → the word on the badge.
 WORDS: Final = {

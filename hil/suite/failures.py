@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from hil.drift import column
 from hil.errors import clean
-from hil.findings import Finding
 from hil.record import ByteComparison, Run
-from hil.rules.wording import listed
+from hil.verdict.drift import column
+from hil.verdict.findings import Finding
+from hil.verdict.rules.wording import listed
 
 
 def none_of(findings: Sequence[Finding], stage: str, cause: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hil.findings import Finding
 from hil.record import Run
 from hil.suite.failures import none_of
+from hil.verdict.findings import Finding
 
 #: Every (stage, cause) that a test of this suite looks for by name.
 TESTED = {

@@ -9,11 +9,11 @@ import pytest
 
 from hil.device import Device
 from hil.errors import DeviceError
-from hil.findings import Finding
-from hil.firmware import source_hash
+from hil.firmware.build import source_hash
 from hil.record import Run
-from hil.run import Job, Options
+from hil.run.steps import Job, Options
 from hil.suite.failures import none_of
+from hil.verdict.findings import Finding
 
 
 def test_identity(hil_options: Options, hil_job: Job, hil_device: Device) -> None:

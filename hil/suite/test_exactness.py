@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hil.findings import Finding
 from hil.record import ByteComparison, Run
 from hil.suite.failures import differing_windows, none_of
+from hil.verdict.findings import Finding
 
 
 def compared(run: Run, actual: str, what: str) -> ByteComparison:

@@ -1,6 +1,6 @@
 """The fault zoo: named faults planted in real artefacts, to count how often the diagnosis is right.
 
-    hil/faults.py     the faults: what is planted, where and how strongly
+    hil/zoo/faults.py     the faults: what is planted, where and how strongly
     recordings.py     plants in the windows            folders.py   in the model's files
     devices.py        plants in the C, the memory, the line and the build of the device
     specimen.py       one run with one or two faults, and what the diagnosis found

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
-from hil.faults import FAULTS, ON_BOARDS
 from hil.strict_json import from_json, read_json, write_json
+from hil.zoo.faults import FAULTS, ON_BOARDS
 from hil.zoo.specimen import BOARDS, MODELS, Observation, Specimen, observe
 
 ARCHS: Final = ("cnn", "lstm", "dense")

@@ -17,7 +17,7 @@ from hil.backend.base import Transport
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import Board
 from hil.errors import InputError, LinkError, ToolError, clean
-from hil.firmware_recipe import (
+from hil.firmware.recipe import (
     BOARD_LIBRARIES,
     C_FLAGS,
     CPU_FLAGS,

@@ -1,7 +1,7 @@
 """What the diagnosis should find for each fault: the answers, which the scorer alone reads.
 
-Stages and causes are hil/causes.py's. Where its vocabulary has no name for what was planted, the
-answer is the cause that says so ("kernel", "shift"), fixed before anything was scored.
+Stages and causes are hil/verdict/causes.py's. Where its vocabulary has no name for what was
+planted, the answer is the cause that says so ("kernel", "shift"), fixed before anything was scored.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hil.faults import ALL, FAULTS
+from hil.zoo.faults import ALL, FAULTS
 
 #: A device that is refused before a session never reaches the diagnosis; its error is the finding.
 IDENTITY: Final = "identity"

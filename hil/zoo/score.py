@@ -18,9 +18,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hil.faults import FAULTS
-from hil.stats import Interval, wilson
+from hil.verdict.stats import Interval, wilson
 from hil.zoo.expected import IDENTITY, expected, place
+from hil.zoo.faults import FAULTS
 from hil.zoo.specimen import Found, Observation
 
 NET_FLIPS: Final = 8

@@ -19,16 +19,16 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.backend.host import HostBackend, build_host
 from hil.board import PROJECT_DIR, Board, load_board
 from hil.device import Device
-from hil.diagnose import diagnose
 from hil.errors import DeviceError
-from hil.faults import FAULTS, ON_BOARDS, Fault
-from hil.findings import Finding
-from hil.firmware import build, source_hash
+from hil.firmware.build import build, source_hash
 from hil.record import Run
-from hil.run import Job, Options, prepare, run_on
-from hil.target import Target
+from hil.run.steps import Job, Options, prepare, run_on
+from hil.run.target import Target
 from hil.vectors import load_vectors, save_vectors
+from hil.verdict.diagnose import diagnose
+from hil.verdict.findings import Finding
 from hil.zoo import devices, recordings
+from hil.zoo.faults import FAULTS, ON_BOARDS, Fault
 
 MODELS: Final = PROJECT_DIR / "test_vectors" / "models"
 BOARDS: Final = ("nano33", "sensortile")
@@ -194,7 +194,7 @@ def _vectors(model: Path, planted: list[Planted], scratch: Path) -> Path | None:
 def _target(
     specimen: Specimen, options: Options, job: Job, planted: list[Planted], scratch: Path
 ) -> Iterator[Target]:
-    """Build, boot and identify the device as `hil.target.connect` does, with the faults in it."""
+    """Build, boot and identify the device as `connect` in hil.run does, with the faults in it."""
     backend = EmbeddedBackend() if specimen.on_board else HostBackend()
     elf = _image(options, planted, scratch)
     try:

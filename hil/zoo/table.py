@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hil.faults import SEVERITIES
+from hil.zoo.faults import SEVERITIES
 from hil.zoo.score import Rate, Score
 
 

@@ -18,7 +18,7 @@ from small_firmware import Build
 from hil.backend.hardware import HardwareBackend
 from hil.board import load_board
 from hil.device import Device
-from hil.firmware import build as build_firmware
+from hil.firmware.build import build as build_firmware
 
 Start = Callable[..., subprocess.Popen[str]]
 

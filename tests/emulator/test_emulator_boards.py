@@ -14,7 +14,7 @@ from hil.device import Device
 from hil.emulator import native
 from hil.emulator.image import load_image
 from hil.emulator.machine import Machine, Options, State, chip_memory
-from hil.firmware import build as build_firmware
+from hil.firmware.build import build as build_firmware
 from hil.wire import messages as msg
 from hil.wire.frame import Decoder, Frame, encode
 

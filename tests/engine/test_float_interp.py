@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hil.board import PROJECT_DIR
-from hil.reference import FLOAT_KERNELS
-from hil.runtimes import LiteRt
+from hil.reference.columns import FLOAT_KERNELS
+from hil.reference.runtimes import LiteRt
 from pipeline.float_interp import Changes, run
 from pipeline.tflite import read_tflite
 

@@ -13,7 +13,7 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.board import load_board
 from hil.cli import main
 from hil.device import Device
-from hil.firmware import build
+from hil.firmware.build import build
 from pipeline.emit_c import Source
 from pipeline.ir import Graph
 from pipeline.verify import read_verified

@@ -13,7 +13,7 @@ import pytest
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import load_board
 from hil.device import Device
-from hil.firmware import build
+from hil.firmware.build import build
 from pipeline.ir import Graph
 from pipeline.verify import read_verified
 from tests.engine.on_recordings import MODELS, interpreted, random_and_recorded

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from project_copy import Project
 
 from hil.board import Board, load_board
-from hil.firmware import build
+from hil.firmware.build import build
 
 
 @pytest.fixture(scope="session", params=["nano33", "sensortile"])

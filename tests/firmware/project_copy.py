@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from hil.board import PROJECT_DIR
-from hil.firmware import QUIET_PLATFORMIO
+from hil.firmware.build import QUIET_PLATFORMIO
 
 #: What `pio` needs of the project.
 PARTS = ("firmware", "hil", "pipeline", "tests/c", "platformio.ini")

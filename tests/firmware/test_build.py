@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from project_copy import Project, may_unshare
 
-import hil.firmware
+import hil.firmware.build
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import InputError, ToolError
-from hil.firmware import build, elf_path, forget_old, run_platformio
-from hil.firmware_recipe import IDENTITY_GLOBS, build_dir, build_info, memory_script, source_hash
+from hil.firmware.build import build, elf_path, forget_old, run_platformio
+from hil.firmware.recipe import IDENTITY_GLOBS, build_dir, build_info, memory_script, source_hash
 
 NANO = load_board("nano33")
 
@@ -88,8 +88,8 @@ def test_wrong_options_are_refused_in_one_line(
 
 @pytest.fixture
 def in_copy(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Let `hil.firmware.build` build the copy."""
-    monkeypatch.setattr(hil.firmware, "PROJECT_DIR", project.root)
+    """Let `hil.firmware.build.build` build the copy."""
+    monkeypatch.setattr(hil.firmware.build, "PROJECT_DIR", project.root)
     monkeypatch.setenv("PYTHONPATH", str(project.root))
     return project
 
@@ -172,7 +172,7 @@ def test_an_error_in_the_code_is_told_in_one_line(in_copy: Project) -> None:
 
 def test_missing_platformio_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "platformio", None)
-    monkeypatch.setattr("hil.firmware.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("hil.firmware.build.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"pip install -e '\.\[firmware\]'"):
         run_platformio(["run"])
 
@@ -188,7 +188,7 @@ def test_builds_that_are_long_out_of_use_are_deleted(tmp_path: Path) -> None:
 
 def test_a_build_counts_as_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
-    monkeypatch.setattr("hil.firmware.forget_old", seen.append)
+    monkeypatch.setattr("hil.firmware.build.forget_old", seen.append)
     variant = build(NANO, None, 921600).parent.parent
     os.utime(variant, (0, 0))
     build(NANO, None, 921600)
@@ -212,7 +212,7 @@ def test_build_directories_are_told_by_content(tmp_path: Path) -> None:
 
 
 def test_the_firmwares_identity_follows_its_sources(project: Project) -> None:
-    code = "from hil.firmware_recipe import source_hash; print(source_hash().hex())"
+    code = "from hil.firmware.recipe import source_hash; print(source_hash().hex())"
 
     def identity() -> str:
         run = [sys.executable, "-c", code]

@@ -17,7 +17,7 @@ from hil.backend.host import HostBackend, build_host
 from hil.board import Board, load_board
 from hil.device import Device
 from hil.errors import LinkError, ToolError
-from hil.firmware_recipe import source_hash
+from hil.firmware.recipe import source_hash
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from elftools.elf.elffile import ELFFile
 
 from hil.board import Board, load_board
 from hil.errors import InputError
-from hil.firmware import image_size
-from hil.firmware_recipe import RETAINED_SIZE, STACK_SIZE
+from hil.firmware.build import image_size
+from hil.firmware.recipe import RETAINED_SIZE, STACK_SIZE
 from hil.upload import read_image
 
 #: Bytes. What everything but the model and libc may take: the protocol's server, its buffers and

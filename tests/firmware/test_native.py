@@ -7,7 +7,7 @@ import re
 import pytest
 from project_copy import Project
 
-from hil.firmware import run_platformio
+from hil.firmware.build import run_platformio
 
 #: Built once; what goes wrong is chosen when it runs.
 BROKEN = """

@@ -14,8 +14,8 @@ from elftools.elf.elffile import ELFFile
 from hil.backend.embedded import EmbeddedBackend
 from hil.board import Board
 from hil.device import Device
-from hil.firmware import image_size
-from hil.firmware_recipe import STACK_SIZE, source_hash
+from hil.firmware.build import image_size
+from hil.firmware.recipe import STACK_SIZE, source_hash
 from hil.wire.frame import Frame, encode
 from hil.wire.messages import DataForm, LinkRequest
 

@@ -19,11 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from project_copy import Project
 
-from hil import cli, firmware
+from hil import cli
 from hil import upload as uploader
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import DeviceError, LinkError
-from hil.firmware import UPLOADER_SAYS, build, run_platformio, why_failed
+from hil.firmware import build as firmware
+from hil.firmware.build import UPLOADER_SAYS, build, run_platformio, why_failed
 
 PAGE = 4096
 NANO = load_board("nano33")

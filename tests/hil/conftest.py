@@ -12,7 +12,7 @@ from fake_device import MODEL, FakeBackend, Faults
 import hil.commands.run  # noqa: F401 - see below
 from hil.backend import base
 from hil.board import load_board
-from hil.run import Options, prepare
+from hil.run.steps import Options, prepare
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +31,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Optio
     elf = tmp_path / "firmware.elf"
     elf.write_bytes(b"not booted")
     monkeypatch.setitem(base.BACKENDS, "fake", ("fake_device", "FakeBackend"))
-    monkeypatch.setattr("hil.target.build", lambda board, model: elf)
+    monkeypatch.setattr("hil.run.target.build", lambda board, model: elf)
     monkeypatch.setattr(FakeBackend, "model", MODEL, raising=False)
     options = Options(
         board=load_board("nano33"), backend="fake", port=None, model=MODEL, vectors=None,

@@ -13,9 +13,9 @@ import numpy as np
 from hil.backend.base import Counters
 from hil.board import PROJECT_DIR, Board
 from hil.errors import LinkError
-from hil.firmware import source_hash
+from hil.firmware.build import source_hash
 from hil.model_folder import ModelFolder, load_model_folder
-from hil.runtimes import definition
+from hil.reference.runtimes import definition
 from hil.wire import messages as msg
 from hil.wire.frame import BadFrame, Decoder, Frame, encode
 from hil.wire.schema import INPUT_LAYER, PROTOCOL_VERSION, REPLY_BIT

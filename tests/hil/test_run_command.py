@@ -163,7 +163,7 @@ def test_a_port_where_nobody_answers_says_how_to_flash(
         def identify(self, **_expected: object) -> None:
             raise NoAnswerError("no answer for 5 s")
 
-    monkeypatch.setattr("hil.target.Device", Silent)
+    monkeypatch.setattr("hil.run.target.Device", Silent)
     monkeypatch.setattr("hil.backend.hardware.HardwareBackend.open", lambda *_: None)
     assert main(["run", "--board", "nano33", "--model", str(MODEL), "--port", "/dev/x"]) == 3
     line = capsys.readouterr().err.splitlines()[-1]

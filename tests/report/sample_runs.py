@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hil.findings import Finding
 from hil.record import (
     FORMAT,
     VERSION,
@@ -20,6 +19,7 @@ from hil.record import (
     Run,
     Windows,
 )
+from hil.verdict.findings import Finding
 
 CLASSES = ("pendulum", "forward elevation", "upright row")
 

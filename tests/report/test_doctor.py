@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from hil import doctor
 from hil.cli import main
-from hil.doctor import Result
-from hil.machine import Machine, Port
+from hil.doctor import checks as doctor
+from hil.doctor.checks import Result
+from hil.doctor.machine import Machine, Port
 
 REQUIREMENTS = [
     "numpy>=1.26",
@@ -159,7 +159,7 @@ Faked = Callable[[Fake], None]
 
 @pytest.fixture
 def on(monkeypatch: pytest.MonkeyPatch) -> Faked:
-    return lambda machine: monkeypatch.setattr("hil.machine.Machine", lambda: machine)
+    return lambda machine: monkeypatch.setattr("hil.doctor.machine.Machine", lambda: machine)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_machine_without_even_the_doctors_packages_gets_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "packaging.requirements", None)
-    monkeypatch.delitem(sys.modules, "hil.doctor")
+    monkeypatch.delitem(sys.modules, "hil.doctor.checks")
     assert main(["doctor"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

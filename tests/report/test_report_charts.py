@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from page_outline import Outline
 from sample_runs import differing_run, incomplete_run, sample_run
 
-from hil import drift
 from hil.report import charts
 from hil.report.chain import Step, chain_view
-from hil.stats import Interval, wilson
+from hil.verdict import drift
+from hil.verdict.stats import Interval, wilson
 
 shares = st.floats(0, 1)
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from page_outline import Outline
 from sample_runs import differing_run, fine, problem
 
-from hil.diagnose import diagnose
 from hil.errors import InputError
-from hil.findings import Finding
 from hil.record import Column, Run, load_run
 from hil.report import render
 from hil.report.text import MAX_TEXT
 from hil.strict_json import to_json
+from hil.verdict.diagnose import diagnose
+from hil.verdict.findings import Finding
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

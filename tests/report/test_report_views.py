@@ -13,7 +13,7 @@ from hil.report import render
 from hil.report.classes import classes_view
 from hil.report.cost import cost_view
 from hil.report.layers import layers_view
-from hil.stats import multinomial_p
+from hil.verdict.stats import multinomial_p
 
 
 def column(name: str, predicted: tuple[int, ...], after: str | None = None) -> Column:

@@ -17,7 +17,7 @@ from hil.emulator.image import load_image
 from hil.emulator.machine import Machine, Options, State, chip_memory
 from hil.emulator.usb import Cable
 from hil.emulator.usb_host import StalledError, Task, UsbHost, request
-from hil.firmware import build
+from hil.firmware.build import build
 from hil.wire import messages as msg
 from hil.wire.frame import Decoder, Frame, encode
 

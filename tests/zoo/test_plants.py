@@ -11,12 +11,12 @@ import pytest
 from hil.backend.host import HostBackend, build_host
 from hil.board import load_board
 from hil.device import Device
-from hil.faults import ALL, FAULTS, SEVERITIES
 from hil.model_folder import load_model_folder
-from hil.run import Job, Options, prepare, run_on
-from hil.target import Target
+from hil.run.steps import Job, Options, prepare, run_on
+from hil.run.target import Target
 from hil.vectors import load_vectors
 from hil.zoo import recordings
+from hil.zoo.faults import ALL, FAULTS, SEVERITIES
 from hil.zoo.specimen import BOARDS, MODELS, Observation, Specimen, observe
 from pipeline.evaluate import float_scores
 from pipeline.model_folder import is_stale

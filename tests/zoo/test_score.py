@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hil.causes import CAUSES
-from hil.faults import FAULTS
+from hil.verdict.causes import CAUSES
 from hil.zoo.collection import PAIRS, specimens
 from hil.zoo.expected import ANSWERS, IDENTITY, expected
+from hil.zoo.faults import FAULTS
 from hil.zoo.score import NOTHING, Found, found, score, worse
 from hil.zoo.specimen import Observation, Specimen
 from hil.zoo.table import table

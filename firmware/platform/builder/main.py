@@ -15,7 +15,7 @@ sys.path.insert(0, env.subst("$PROJECT_DIR"))
 
 from hil.board import load_board  # noqa: E402
 from hil.errors import TinyhilError  # noqa: E402
-from hil.firmware_recipe import (  # noqa: E402
+from hil.firmware.recipe import (  # noqa: E402
     BOARD_LIBRARIES,
     C_FLAGS,
     CPU_FLAGS,

@@ -1,0 +1,1 @@
+"""What the firmware is made of (`recipe`), and how an image comes to be (`build`)."""

@@ -1,0 +1,123 @@
+"""From a board's name to a device that answers and carries the right model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from hil.backend.base import EMULATED_DEVICE_ID, Backend, choose, load
+from hil.board import PROJECT_DIR, Board
+from hil.device import Device
+from hil.errors import DeviceError, IdentityError, LinkError, NoAnswerError, clean
+from hil.firmware.build import build, source_hash, upload
+from hil.identity import Identity
+from hil.model_folder import ModelFolder
+
+#: The model whose C is committed: its firmware is built from that C, as `pio run` does.
+REFERENCE_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device that has said who it is. elf: the image it was booted from, None on hardware."""
+
+    board: Board
+    backend: Backend
+    device: Device
+    identity: Identity
+    elf: Path | None
+
+    @property
+    def emulated(self) -> bool:
+        """Whether time means nothing: an emulator, be it behind a serial port, or a process."""
+        return self.backend.emulated or self.identity.device_id == EMULATED_DEVICE_ID
+
+    @property
+    def description(self) -> str:
+        """What the record says about the back end."""
+        behind = self.emulated and not self.backend.emulated
+        return self.backend.description + (" (an emulator)" if behind else "")
+
+
+@contextmanager
+def connect(
+    board: Board, backend_name: str, port: str | None, folder: ModelFolder, say: Say
+) -> Iterator[Target]:
+    """Build, boot or find the device, check who it is, and close it at the end.
+
+    Raises DeviceError, ToolError or InputError in one line.
+    """
+    name = choose(backend_name, port)
+    backend = load(name)
+    chosen = "chosen by --backend auto" if backend_name == "auto" else "as asked"
+    say(f"back end: {backend.description} ({chosen})")
+    try:
+        if name == "hardware":
+            yield _hardware(board, backend, port, folder, say)
+        else:
+            yield _booted(board, backend, folder, say)
+    finally:
+        backend.close()
+
+
+def _booted(board: Board, backend: Backend, folder: ModelFolder, say: Say) -> Target:
+    say(f"building {board.name} with model {clean(folder.manifest.name, 40)}, and booting it")
+    elf = _image(board, backend, folder)
+    device = Device(backend.open(board, elf, None))
+    try:
+        identity = _identify(device, board, folder)
+    except DeviceError as error:
+        crash = backend.crash_report()
+        if crash is None:
+            raise
+        raise DeviceError(f"{error}; {clean(crash, 400)}") from None
+    return Target(board, backend, device, identity, elf)
+
+
+def _image(board: Board, backend: Backend, folder: ModelFolder) -> Path:
+    model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
+    if backend.name == "host":
+        image: Path = import_module("hil.backend.host").build_host(board, model)
+        return image
+    return build(board, model)
+
+
+def _identify(device: Device, board: Board, folder: ModelFolder) -> Identity:
+    return device.identify(
+        expect_board=board.name,
+        expect_model_hash=bytes.fromhex(folder.model_hash),
+        expect_firmware_hash=source_hash(),
+        model=str(folder.path),
+    )
+
+
+def _hardware(
+    board: Board, backend: Backend, port: str | None, folder: ModelFolder, say: Say
+) -> Target:
+    device = Device(backend.open(board, None, port))
+    try:
+        device.identify(expect_board=board.name)  # another board is never flashed over
+    except NoAnswerError as error:
+        raise LinkError(
+            f"{error} on {clean(port or '')}: is it the board's? One that does not carry this "
+            f"firmware yet: `tinyhil flash --board {board.name} --model {folder.path}`"
+        ) from None
+    try:
+        identity = _identify(device, board, folder)
+    except IdentityError as error:
+        say(f"{error}; doing so now")
+        device.close()
+        model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
+        # Not to `port`: the link may be a USB-serial adapter, which no bootloader listens on.
+        upload(board, model)
+        device = Device(backend.open(board, None, port))
+        identity = _identify(device, board, folder)
+    else:
+        say("the board carries this model already")
+    return Target(board, backend, device, identity, None)

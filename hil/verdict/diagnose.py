@@ -1,0 +1,108 @@
+"""From a run record to findings: every rule is asked, the gravest come first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hil.record import Run
+from hil.verdict.drift import chain
+from hil.verdict.findings import Finding
+from hil.verdict.rules.accuracy import (
+    saturated_input,
+    step_losses,
+    total_loss,
+    unlabelled,
+    weak_model,
+)
+from hil.verdict.rules.data import data_shift
+from hil.verdict.rules.exactness import (
+    comparison,
+    device_differs,
+    preprocessing_differs,
+    runtimes_disagree,
+)
+from hil.verdict.rules.predominance import predominance, predominance_unlabelled
+from hil.verdict.rules.session import fault, incomplete, link_trouble, memory
+from hil.verdict.rules.wording import fine, plural
+
+#: In the order in which one would mend things: a broken line or a crash explains much of the rest.
+RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
+    incomplete,
+    fault,
+    link_trouble,
+    memory,
+    data_shift,
+    device_differs,
+    preprocessing_differs,
+    saturated_input,
+    step_losses,
+    total_loss,
+    predominance,
+    predominance_unlabelled,
+    weak_model,
+    unlabelled,
+    runtimes_disagree,
+)
+
+#: Stages that are blamed on one differing byte, and what then follows from it.
+EXACT: Final = ("device", "preprocessing")
+CONSEQUENCES: Final = ("loss", "too-few-windows")
+NOT_EXACT: Final = (*CONSEQUENCES, "predominance", "fault", "memory")
+
+_ORDER: Final = {"problem": 0, "note": 2, "ok": 3}
+
+
+def diagnose(run: Run) -> list[Finding]:
+    """Return the findings of a run, problems first; at least one ("nothing is wrong")."""
+    findings = _without_consequences([f for rule in RULES for f in rule(run)])
+    if not any(f.severity == "problem" for f in findings):
+        findings.insert(0, _nothing_wrong(run))
+    return sorted(findings, key=_rank)
+
+
+def _without_consequences(findings: list[Finding]) -> list[Finding]:
+    """Leave out a step's bare loss where the exact cause is known: it carries the same cost."""
+    exact = {
+        f.stage
+        for f in findings
+        if f.severity == "problem" and f.stage in EXACT and f.cause not in NOT_EXACT
+    }
+    return [f for f in findings if f.stage not in exact or f.cause not in CONSEQUENCES]
+
+
+def _rank(finding: Finding) -> tuple[int, float]:
+    """Problems by what they cost, those that have no cost of their own (a bad line) first.
+
+    That one class is predicted too often is what the others lead to: it comes after them.
+    """
+    if finding.cause == "nothing-wrong":
+        return 1, 0.0
+    if finding.severity != "problem":
+        return _ORDER[finding.severity], 0.0
+    if finding.cause == "predominance":
+        return 0, 1.0
+    return 0, -1.0 if finding.effect is None else finding.effect
+
+
+def _nothing_wrong(run: Run) -> Finding:
+    """No rule found a problem; says what was looked at, for absence is only worth that much."""
+    evidence = []
+    output = comparison(run, "device", "output")
+    if output is not None:
+        evidence.append(f"the device's outputs equal the int8 model's in {output.compared} windows")
+    if run.device_layers:
+        windows = min(layer.compared for layer in run.device_layers)
+        layers = plural(len(run.device_layers), "layer")
+        evidence.append(f"{layers} agree by CRC-32 in {plural(windows, 'window')}")
+    inputs = comparison(run, "device-raw", "input")
+    if inputs is not None:
+        evidence.append(f"preprocessing on the device agrees in {inputs.compared} windows")
+    steps = " → ".join(c.name for c in chain(run))
+    headline = f"Nothing is wrong along {steps}" if steps else "Nothing was found wrong"
+    return fine("chain", "nothing-wrong", headline, evidence=evidence)
+
+
+def failed(findings: Sequence[Finding]) -> bool:
+    """Return whether a finding is above the limits (exit code 1)."""
+    return any(f.above_limit for f in findings)

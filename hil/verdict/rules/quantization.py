@@ -1,0 +1,99 @@
+"""Which layer quantization's loss comes from, and why: told from the experiments of a run. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hil.record import LayerTrials, QuantizationTrials, Run
+from hil.verdict.rules.wording import layer_title, percent
+
+#: Most of an error: its source is named.
+MOST: Final = 0.5
+#: Fewer of the range's codes used than this: two of eight bits lie idle.
+USED_RANGE: Final = 0.25
+#: One channel this much wider than the median one leaves it three bits fewer.
+OUTLIER: Final = 8.0
+
+#: Inputs of the reference models have none there; what lies beyond is lost before any layer.
+INPUT_SATURATED: Final = 0.05
+INPUT_REMEDY: Final = "calibrate again, on windows like these, or check mean/std"
+
+REMEDIES: Final = {
+    "int16": "keep this layer in int16",
+    "recalibrate": "calibrate on more windows",
+    "clip": "clip its calibrated range to 99.9 % of the values",
+    "float-weights": "quantize its weights per channel, or train quantization-aware (qat.tflite)",
+}
+
+
+@dataclass(frozen=True)
+class Blame:
+    """The layer whose quantization costs most, why, and what was tried."""
+
+    location: str
+    cause: str
+    evidence: tuple[str, ...]
+    remedy: str | None
+
+
+def input_blame(run: Run) -> Blame | None:
+    """Return what a model input cut off at the ends of int8 explains; None where it is not."""
+    if run.input_saturated <= INPUT_SATURATED:
+        return None
+    said = f"input: {percent(run.input_saturated)} of its values are at the end of the int8 range"
+    return Blame("input", "saturation", (said,), INPUT_REMEDY)
+
+
+def blame(run: Run, lost: int) -> Blame | None:
+    """Return what the experiments say of `lost` windows; None where they do not show the loss."""
+    trials = run.trials
+    if trials is None or not trials.layers:
+        return None
+    shown = trials.nothing.right - trials.everything.right
+    if shown < MOST * lost:
+        return None  # the int8 arithmetic itself, or the file: not what rounding values does
+    worst = max(trials.layers, key=lambda layer: layer.only.logit_error)
+    return Blame(worst.name, _cause(worst), tuple(_evidence(trials, worst)), _remedy(trials, worst))
+
+
+def _cause(layer: LayerTrials) -> str:
+    weights = layer.only_weights.logit_error if layer.only_weights else 0.0
+    if weights > layer.only_output.logit_error:
+        return "weights"
+    if layer.saturation > MOST:
+        return "saturation"
+    if layer.outlier_ratio > OUTLIER:
+        return "outlier-channel"
+    return "calibration-range" if layer.used_range < USED_RANGE else "rounding"
+
+
+def _evidence(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
+    title, n = layer_title(layer.name, layer.op), trials.labelled
+    lines = [
+        f"only {title} quantized, all else float: {layer.only.right} of {n} right "
+        f"({trials.nothing.right} with nothing quantized), logits off by "
+        f"{percent(layer.only.logit_error)}",
+        f"all but it quantized: {layer.all_but.right} of {n} right "
+        f"({trials.everything.right} with everything quantized), logits off by "
+        f"{percent(layer.all_but.logit_error)} instead of "
+        f"{percent(trials.everything.logit_error)}",
+        f"of its output's error {percent(layer.saturation)} is saturation; its values use "
+        f"{percent(layer.used_range)} of the range; its widest channel is "
+        f"{layer.outlier_ratio:.1f} times the median one",
+    ]
+    lines += [
+        f"tried: {REMEDIES.get(r.name, r.name)}: {r.trial.right} of {n} right, logits off by "
+        f"{percent(r.trial.logit_error)}"
+        for r in layer.remedies
+    ]
+    return lines
+
+
+def _remedy(trials: QuantizationTrials, layer: LayerTrials) -> str | None:
+    """Return the remedy that helped most, if any did."""
+    best = min(layer.remedies, key=lambda r: r.trial.logit_error, default=None)
+    if best is None or best.trial.logit_error > MOST * trials.everything.logit_error:
+        return None
+    gain = best.trial.right - trials.everything.right
+    return f"{REMEDIES.get(best.name, best.name)}: measured, {gain:+d} windows right"

@@ -1,0 +1,152 @@
+"""Each way to prepare samples wrongly is told from raw windows and the codes made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from records import good_run, same
+
+from hil.record import InputEvidence, RawPair
+from hil.verdict.rules.exactness import preprocessing_differs
+from hil.verdict.rules.input_causes import input_causes
+
+CHANNELS = ("ax", "ay", "az", "wx", "wy", "wz")
+MEAN = np.array([-50.0, 870.0, -1060.0, 65.0, -1.0, 12.0])
+STD = np.array([4500.0, 1450.0, 2600.0, 975.0, 2090.0, 870.0])
+SCALE, ZERO = 0.04, 3
+TYPES = ("<i2", "i1", "i1")
+
+
+def movement(seed: int = 1) -> np.ndarray:
+    """Eight windows of 50 samples that move as an arm does: smooth, each channel its own way."""
+    rng = np.random.default_rng(seed)
+    walk = rng.normal(size=(8, 60, 6)).cumsum(axis=1)
+    smooth = sum(walk[:, i : i + 50] for i in range(10)) / 10
+    return np.clip(MEAN + STD * smooth * 0.4, -32768, 32767).astype(np.int16)
+
+
+def clip(x: np.ndarray) -> np.ndarray:
+    return np.clip(x, -128, 127)
+
+
+def codes(raw: np.ndarray, mean: np.ndarray = MEAN, std: np.ndarray = STD) -> np.ndarray:
+    value = (raw.astype(float) - mean) / (std * SCALE)
+    return np.clip(np.sign(value) * np.floor(np.abs(value) + 0.5) + ZERO, -128, 127)
+
+
+def evidence(actual: np.ndarray, raw: np.ndarray) -> InputEvidence:
+    pairs = tuple(
+        RawPair(i, *(a.astype(t).tobytes().hex() for a, t in zip(row, TYPES, strict=True)))
+        for i, row in enumerate(zip(raw, codes(raw), actual, strict=True))
+    )
+    return InputEvidence(
+        CHANNELS, ("g",) * 3 + ("rad/s",) * 3, (0.000244,) * 3 + (0.00122,) * 3, tuple(MEAN),
+        tuple(STD), SCALE, ZERO, pairs,
+    )  # fmt: skip
+
+
+def on(channel: int, change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    """Return a function that changes one channel of the raw samples before they are prepared."""
+
+    def prepare(raw: np.ndarray) -> np.ndarray:
+        changed = raw.astype(float)
+        changed[..., channel] = change(changed[..., channel])
+        return codes(changed)
+
+    return prepare
+
+
+def late(x: np.ndarray) -> np.ndarray:
+    return np.concatenate([x[:, :1], x[:, :1], x[:, :1], x[:, :-3]], axis=1)
+
+
+def doubled(x: np.ndarray) -> np.ndarray:
+    return x[:, np.minimum(np.arange(50) * 2, 49)]
+
+
+def smoothed(x: np.ndarray) -> np.ndarray:
+    return (x + np.roll(x, 1, axis=1) + np.roll(x, 2, axis=1)) / 3
+
+
+def other(values: np.ndarray, channel: int, value: float) -> np.ndarray:
+    return np.where(np.arange(6) == channel, value, values)
+
+
+PLANTED: dict[str, tuple[str | None, Callable[[np.ndarray], np.ndarray]]] = {
+    "gain": ("ay", lambda raw: codes(raw, std=other(STD, 1, 1300.0))),
+    "offset": ("wz", lambda raw: codes(raw, mean=other(MEAN, 5, 150.0))),
+    "constants": ("az", lambda raw: codes(raw, other(MEAN, 2, 900.0), other(STD, 2, 3100.0))),
+    "unit": ("ax, ay, az", lambda raw: codes(raw * np.array([9.80665] * 3 + [1] * 3))),
+    "swapped": ("ax, ay", lambda raw: codes(raw[..., [1, 0, 2, 3, 4, 5]])),
+    "negated": ("wx", on(3, np.negative)),
+    "endianness": (None, lambda raw: codes(raw.byteswap())),
+    "delay": ("ax", on(0, late)),
+    "rate": ("wy", on(4, doubled)),
+    "filter": ("az", on(2, smoothed)),
+    "rounding": (
+        None,
+        lambda raw: np.clip(np.floor((raw - MEAN) / (STD * SCALE)) + ZERO, -128, 127),
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_mistake_is_named_with_its_channels(name: str, seed: int) -> None:
+    location, prepare = PLANTED[name]
+    raw = movement(seed)
+    run = good_run(
+        comparisons=(same("device-raw", "input", differing=[0, 1]),),
+        input_evidence=evidence(prepare(raw), raw),
+    )
+    (found,) = preprocessing_differs(run)
+    assert (found.cause, found.location) == (name, location)
+
+
+def test_wrapping_codes_are_named() -> None:
+    raw = movement() * 3
+    wide = np.rint((raw - MEAN) / (STD * SCALE)) + ZERO
+    causes = input_causes(evidence((wide + 128) % 256 - 128, raw))
+    assert causes
+    assert {cause.name for cause in causes} == {"wrap"}
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 5), st.floats(0.5, 2.0).filter(lambda f: abs(f - 1) > 0.02))
+def test_a_gain_is_measured(channel: int, factor: float) -> None:
+    raw = movement()
+    actual = codes(raw, std=other(STD, channel, STD[channel] / factor))
+    (cause,) = input_causes(evidence(actual, raw))
+    assert (cause.name, cause.channel) == ("gain", channel)
+    measured = float(cause.text.removeprefix("is multiplied by ").split(":")[0])
+    assert measured == pytest.approx(factor, rel=0.01)  # a hundredth of a gain is no other gain
+
+
+def test_two_mistakes_are_two_findings() -> None:
+    raw = movement()
+    actual = codes(raw, other(MEAN, 5, 150.0), other(STD, 1, 1300.0))
+    run = good_run(
+        comparisons=(same("device-raw", "input", differing=[0]),),
+        input_evidence=evidence(actual, raw),
+    )
+    assert {(f.cause, f.location) for f in preprocessing_differs(run)} == {
+        ("gain", "ay"), ("offset", "wz"),
+    }  # fmt: skip
+
+
+def test_without_samples_the_difference_is_still_told() -> None:
+    run = good_run(comparisons=(same("device-raw", "input", differing=[0]),))
+    run = replace(run, input_evidence=None)
+    (found,) = preprocessing_differs(run)
+    assert (found.cause, found.location) == ("inputs-differ", None)
+
+
+def test_noise_has_no_name() -> None:
+    raw = movement()
+    noise = np.random.default_rng(0).integers(-128, 128, raw.shape)
+    assert {cause.name for cause in input_causes(evidence(noise, raw))} == {"inputs-differ"}

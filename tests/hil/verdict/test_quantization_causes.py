@@ -1,0 +1,80 @@
+"""The layer that quantization's loss comes from, and why, told from the experiments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from records import answers, good_run, with_answers
+
+from hil.record import LayerTrials, QuantizationTrials, Remedy, Run, Trial
+from hil.verdict.diagnose import diagnose
+from hil.verdict.findings import Finding
+
+
+def trials(name: str, error: float, **changes: Any) -> LayerTrials:
+    base = LayerTrials(
+        name=name, op="CONV_2D", only_weights=Trial(268, error / 10), only_output=Trial(200, error),
+        only=Trial(200, error), all_but=Trial(266, 0.03), saturation=0.0, used_range=0.8,
+        outlier_ratio=1.5, remedies=(),
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+def lossy(everything: int = 200, **changes: Any) -> Run:
+    """Return a run that loses 70 of 300 windows at int8, and experiments that show it."""
+    remedies = (Remedy("clip", Trial(210, 0.4)), Remedy("recalibrate", Trial(265, 0.05)))
+    layers = (trials("layer0", 0.02), trials("layer1", 0.5, **{"remedies": remedies, **changes}))
+    made = QuantizationTrials(300, Trial(270, 0.0), Trial(everything, 0.51), layers)
+    wrong = answers(300, wrong=[*range(0, 300, 10), *range(1, 300, 4)])
+    return with_answers(
+        replace(good_run(), trials=made), int8=wrong, device=wrong, device_raw=wrong
+    )
+
+
+def blamed(run: Run) -> Finding:
+    return next(f for f in diagnose(run) if f.stage == "quantization" and f.above_limit)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"saturation": 0.9}, "saturation"),
+        ({"used_range": 0.1}, "calibration-range"),
+        ({"used_range": 0.1, "outlier_ratio": 20.0}, "outlier-channel"),
+        ({"only_weights": Trial(190, 0.9)}, "weights"),
+        ({}, "rounding"),
+    ],
+)
+def test_the_worst_layer_is_blamed_with_its_cause(changes: dict[str, Any], cause: str) -> None:
+    found = blamed(lossy(**changes))
+    assert (found.cause, found.location) == (cause, "layer1")
+    assert found.remedy is not None
+    assert "+65 windows right" in found.remedy
+    assert any("only layer1" in line for line in found.evidence)
+
+
+def test_a_loss_that_the_experiments_do_not_show_is_not_put_on_a_layer_by_them() -> None:
+    assert blamed(lossy(everything=265)).cause == "loss"
+
+
+def test_no_remedy_is_named_that_did_not_help() -> None:
+    found = blamed(lossy(remedies=(Remedy("clip", Trial(201, 0.5)),)))
+    assert found.remedy is not None
+    assert "measured" not in found.remedy
+
+
+def test_an_input_cut_off_is_the_cause_of_a_loss_and_a_note_where_there_is_none() -> None:
+    cut = replace(good_run(), input_saturated=0.95)
+    (told,) = [f for f in diagnose(cut) if f.location == "input"]
+    assert (told.severity, told.cause) == ("note", "saturation")
+    assert told.headline == "Input: 95.0 % of its values are at the end of the int8 range"
+    wrong = answers(300, range(90))
+    lossy = with_answers(cut, int8=wrong, device=wrong, device_raw=wrong)
+    (told,) = [f for f in diagnose(lossy) if f.location == "input"]
+    assert (told.severity, told.stage, told.cause) == ("problem", "quantization", "saturation")
+    assert told.evidence[0].startswith("input: 95.0 % of its values")
+    assert told.remedy is not None
+    assert told.remedy.startswith("calibrate again")
+    assert not [f for f in diagnose(replace(lossy, input_saturated=0.05)) if f.location == "input"]
