@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's experiments; see hil/record.py for the fields."""
+    """One layer's experiments; see hil/record/experiments.py for the fields."""
 
     only_weights: Outcome | None
     only_output: Outcome

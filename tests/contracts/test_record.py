@@ -8,7 +8,7 @@ import typing
 
 from hil import record
 
-#: VERSION and the fingerprint of its fields. Where this fails: raise VERSION in hil/record.py,
+#: VERSION and the fingerprint of its fields. Where this fails: raise VERSION in hil/record/run.py,
 #: then write both here. Records of before are then refused with the reason.
 PINNED = (4, "93e5054f2974bf09")
 

@@ -1,0 +1,60 @@
+"""The run record: everything a run measured, nothing rendered. JSON, versioned.
+
+`hil/run/steps.py` writes it, `hil/verdict/diagnose.py` and `hil/report` are pure functions of it.
+Arrays over windows are in the order of the vectors. Scores are rounded to six digits.
+
+`run` holds the record itself, `windows`, `layers`, `experiments` and `shift` its parts; `files`
+writes and reads it, `checks` is what a record that was read must keep to.
+"""
+
+from hil.record.experiments import LayerTrials, QuantizationTrials, Remedy, Trial
+from hil.record.files import load_run, save_run
+from hil.record.layers import (
+    InputEvidence,
+    LayerDevice,
+    LayerEvidence,
+    LayerQuantization,
+    RawPair,
+    TensorPair,
+)
+from hil.record.run import (
+    DEFAULT_MAX_DROP,
+    FORMAT,
+    VERSION,
+    CompressionRow,
+    Identity,
+    Link,
+    Memory,
+    Run,
+)
+from hil.record.shift import ChannelShift, Correction, DataShift
+from hil.record.windows import ByteComparison, Column, Windows
+
+__all__ = [
+    "DEFAULT_MAX_DROP",
+    "FORMAT",
+    "VERSION",
+    "ByteComparison",
+    "ChannelShift",
+    "Column",
+    "CompressionRow",
+    "Correction",
+    "DataShift",
+    "Identity",
+    "InputEvidence",
+    "LayerDevice",
+    "LayerEvidence",
+    "LayerQuantization",
+    "LayerTrials",
+    "Link",
+    "Memory",
+    "QuantizationTrials",
+    "RawPair",
+    "Remedy",
+    "Run",
+    "TensorPair",
+    "Trial",
+    "Windows",
+    "load_run",
+    "save_run",
+]

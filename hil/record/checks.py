@@ -1,0 +1,86 @@
+"""What the types of a record do not say: lengths, ranges and references that must fit."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+
+from hil.errors import InputError
+from hil.record.run import Run
+
+
+def check(path: Path, run: Run) -> None:
+    """Raise InputError naming the place in the file `path` for what does not fit."""
+    _check_lengths(path, run)
+    _check_evidence(path, run)
+    _check_shift(path, run)
+
+
+def _check_lengths(path: Path, run: Run) -> None:
+    """Refuse arrays over windows that do not fit one another, and classes that are none."""
+    count, classes = len(run.windows.label), len(run.windows.classes)
+    if not len(run.windows.subject) == len(run.windows.recording) == count:
+        raise InputError(f"{path}: windows: label, subject and recording differ in length")
+    if not all(-1 <= label < classes for label in run.windows.label):
+        raise InputError(f"{path}: windows.label: outside -1…{classes - 1}")
+    if not 0 <= run.input_saturated <= 1:
+        raise InputError(f"{path}: input_saturated: outside 0…1")
+    for i, comparison in enumerate(run.comparisons):
+        if not all(0 <= window < count for window in comparison.differing):
+            raise InputError(f"{path}: comparisons[{i}].differing: outside 0…{count - 1}")
+    for i, column in enumerate(run.columns):
+        where = f"{path}: columns[{i}]"
+        if not len(column.predicted) == len(column.scores) == count:
+            raise InputError(f"{where}: not one prediction and score for each of {count} windows")
+        if not all(-1 <= p < classes for p in column.predicted):
+            raise InputError(f"{where}.predicted: outside -1…{classes - 1}")
+        for p, scores in zip(column.predicted, column.scores, strict=True):
+            if len(scores) != (0 if p < 0 else classes) or not all(map(isfinite, scores)):
+                raise InputError(f"{where}.scores: not {classes} finite numbers a measured window")
+
+
+def _check_evidence(path: Path, run: Run) -> None:
+    """Refuse tensors that are not hexadecimal, or of different sizes in one place."""
+    for i, found in enumerate(run.layer_evidence):
+        where = f"{path}: layer_evidence[{i}]"
+        if not 0 <= found.layer < len(run.device_layers):
+            raise InputError(f"{where}.layer: no such layer")
+        size = 2 * run.device_layers[found.layer].size
+        _check_hex(where, [text for p in found.pairs for text in (p.expected, p.actual)], size)
+    given = run.input_evidence
+    if given is None:
+        return
+    where, channels = f"{path}: input_evidence", len(given.channels)
+    if not all(
+        len(x) == channels for x in (given.units, given.unit_per_count, given.mean, given.std)
+    ):
+        raise InputError(f"{where}: not one constant for each of {channels} channels")
+    if not all(s > 0 for s in (*given.std, *given.unit_per_count, given.scale)):
+        raise InputError(f"{where}: std, unit_per_count and scale must be positive")
+    size = len(given.pairs[0].expected) if given.pairs else 0
+    if channels == 0 or size % (2 * channels):
+        raise InputError(f"{where}: its windows do not have {channels} channels")
+    _check_hex(where, [text for p in given.pairs for text in (p.expected, p.actual)], size)
+    _check_hex(where, [p.raw for p in given.pairs], 2 * size)
+
+
+def _check_shift(path: Path, run: Run) -> None:
+    """Refuse predictions and spectra that do not fit the windows."""
+    shift, where = run.data_shift, f"{path}: data_shift"
+    if shift is None:
+        return
+    count, classes = len(run.windows.label), len(run.windows.classes)
+    for i, item in enumerate(shift.corrections):
+        for name in ("float_predicted", "int8_predicted"):
+            predicted = getattr(item, name)
+            if len(predicted) not in (0, count) or not all(0 <= p < classes for p in predicted):
+                raise InputError(f"{where}.corrections[{i}].{name}: not one class a window")
+    for i, channel in enumerate(shift.channels):
+        if not len(channel.training_psd) == len(channel.target_psd) == len(shift.frequencies):
+            raise InputError(f"{where}.channels[{i}]: not one density for each frequency")
+
+
+def _check_hex(where: str, texts: list[str], size: int) -> None:
+    for text in texts:
+        if len(text) != size or not set(text) <= set("0123456789abcdef"):
+            raise InputError(f"{where}: a tensor is not {size} hexadecimal digits")

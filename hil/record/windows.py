@@ -1,0 +1,50 @@
+"""What a record keeps of each window, and the columns of answers to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is known of each window; see hil/vectors.py. label -1: unknown."""
+
+    classes: tuple[str, ...]
+    label: tuple[int, ...]
+    subject: tuple[str, ...]
+    recording: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One model on one runtime over all windows: a stage of the chain or a side branch.
+
+    name: "float", "pruned", "int8", "qat", "int8-litert-ref", "int8-litert", "int8-xnnpack",
+    "device", "device-raw". `predicted[i]` is -1 where window i was not measured (an incomplete
+    run); `scores[i][k]` is the probability given to class k (empty where not measured).
+    `after` is the column that this one is compared with (its step), None for the first.
+    """
+
+    name: str
+    runtime: str
+    kind: Literal["float", "int8", "device"]
+    side_branch: bool
+    after: str | None
+    predicted: tuple[int, ...]
+    scores: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class ByteComparison:
+    """Two columns that must agree to the byte, or two int8 inputs.
+
+    what: "output" or "input". differing: windows whose bytes differ, in order.
+    """
+
+    expected: str
+    actual: str
+    what: str
+    compared: int
+    differing: tuple[int, ...]
+    max_difference_lsb: int
