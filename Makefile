@@ -31,7 +31,7 @@ check: setup ## lint, types, formats, generated files: what CI checks before the
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	clang-format --dry-run --Werror $$(git ls-files 'firmware/*.[ch]' 'hil/*.c' 'tests/*.[ch]' | grep -v '^firmware/lib/model/')
+	clang-format --dry-run --Werror $$(git ls-files 'firmware/*.[ch]' 'firmware/*.cpp' 'firmware/*.ino' 'hil/*.c' 'tests/*.[ch]' 'tests/*.cpp' | grep -v '^firmware/lib/model/')
 	$(BIN)/python -m hil.wire.emit --check
 	$(BIN)/python -m pipeline.model_folder --check test_vectors/models/*
 	$(BIN)/python -m pipeline.emit_c --check

@@ -40,6 +40,11 @@ class Identity:
     output_zero_point: int
     layer_count: int
 
+    @property
+    def is_sketch(self) -> bool:
+        """Whether this is somebody's own sketch with the library in it (firmware/lib/arduino)."""
+        return not any(self.firmware_hash)
+
 
 def from_hello(hello: HelloReply) -> Identity:
     """Return the identity in a HELLO; numbers without a name are shown as numbers."""
@@ -66,27 +71,34 @@ class Expected:
         """Return the command that puts this program's firmware and the model on a board."""
         return f"`tinyhil flash --board {self.board or board} --model {self.model}`"
 
+    def mend(self, identity: Identity) -> str:
+        """Return what puts the model on this device: a sketch is its owner's to build."""
+        if identity.is_sketch:
+            emit = f"tinyhil emit {self.model} --name {identity.model} --out SKETCH_FOLDER"
+            return f"`{emit}`, then build and upload the sketch"
+        return self.flash(identity.board)
+
 
 def verify(identity: Identity, expected: Expected) -> None:
     """Raise IdentityError, with the command that mends it, when the device is another one."""
-    flash = expected.flash(identity.board)
+    mend = expected.mend(identity)
     if expected.board not in (None, identity.board):
         raise IdentityError(
             f"this is board {identity.board!r}, not {expected.board!r}: give another --port, "
             f"or --board {identity.board}"
         )
-    if expected.firmware_hash not in (None, identity.firmware_hash):
+    if not identity.is_sketch and expected.firmware_hash not in (None, identity.firmware_hash):
         raise IdentityError(
             f"the firmware on the board ({identity.firmware_version}, "
-            f"{identity.firmware_hash.hex()}) was built from other sources: {flash}"
+            f"{identity.firmware_hash.hex()}) was built from other sources: {mend}"
         )
     if expected.model_hash not in (None, identity.model_hash):
         raise IdentityError(
             f"the board carries model {identity.model!r} ({identity.model_hash.hex()[:16]}…), "
-            f"not this one: {flash}"
+            f"not this one: {mend}"
         )
     if identity.arithmetic not in Arithmetic.__members__:
         raise IdentityError(
             f"the device's arithmetic is {identity.arithmetic}, protocol version "
-            f"{PROTOCOL_VERSION} knows {', '.join(Arithmetic.__members__)}: {flash}"
+            f"{PROTOCOL_VERSION} knows {', '.join(Arithmetic.__members__)}: {mend}"
         )

@@ -215,9 +215,12 @@ def _identity(options: Options, job: Job, target: Target) -> Identity:
 
 
 def _memory(board: Board, target: Target, measured: Measured) -> Memory | None:
-    """Return what MEMORY said; None where it was not reached, or is not a board's."""
+    """Return what MEMORY said; None where it was not reached, is not a board's, or is not known.
+
+    A sketch knows neither its image's size nor its stack's: they are its core's linker script's.
+    """
     reply = measured.memory
-    if reply is None or _counter(target) is None:
+    if reply is None or _counter(target) is None or target.identity.is_sketch:
         return None
     return Memory(
         flash_used=reply.flash_used,

@@ -102,7 +102,8 @@ def _hardware(
 ) -> Target:
     device = Device(backend.open(board, None, port))
     try:
-        device.identify(expect_board=board.name)  # another board is never flashed over
+        # Another board is never flashed over, nor somebody's own sketch.
+        found = device.identify(expect_board=board.name)
     except NoAnswerError as error:
         raise LinkError(
             f"{error} on {clean(port or '')}: is it the board's? One that does not carry this "
@@ -111,6 +112,8 @@ def _hardware(
     try:
         identity = _identify(device, board, folder)
     except IdentityError as error:
+        if found.is_sketch:
+            raise
         say(f"{error}; doing so now")
         device.close()
         model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path

@@ -20,7 +20,7 @@ HELLO = m.HelloReply(
     protocol=1, max_body=1024, credits=4, arithmetic=1, reset_cause=0, boot_id=1, device_id=2,
     clock_hz=64_000_000, staging_size=8192, input_size=24, output_size=8, raw_size=0,
     input_scale=1.0, input_zero_point=0, output_scale=1.0, output_zero_point=0, layer_count=3,
-    model_hash=bytes(32), firmware_hash=bytes(8), names="board\0model\0001.0\0unit",
+    model_hash=bytes(32), firmware_hash=b"firmware", names="board\0model\0001.0\0unit",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 #ifndef WIRE_FRAME_H
 #define WIRE_FRAME_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,7 @@ enum wire_decoder_result wire_decoder_feed(struct wire_decoder *decoder, const u
 
 /* A frame under construction. Write the body at `wire_encoder_body`, then seal. */
 struct wire_encoder {
-    _Alignas(8) uint8_t data[WIRE_LINE_MAX];
+    alignas(8) uint8_t data[WIRE_LINE_MAX];
 };
 
 /* Where the body goes: WIRE_MAX_BODY bytes. */

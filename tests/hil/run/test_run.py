@@ -54,6 +54,13 @@ def test_a_device_in_order(fake: Fake, tmp_path: Path) -> None:
     assert "nothing-wrong" in {f.cause for f in diagnose(got)}
     assert not failed(diagnose(got))
     assert any("back end: device in memory" in line for line in said)
+    assert got.origin is not None
+    assert got.origin.files["int8.tflite"] == got.identity.model_hash
+    for item in got.quantization:
+        assert item.histogram is not None
+        assert sum(item.histogram.codes) == 30 * next(
+            layer.size for layer in got.device_layers if layer.name == item.name
+        )
     save_run(tmp_path / "run.json", got)
     assert load_run(tmp_path / "run.json") == got
 
@@ -172,7 +179,7 @@ def test_link_counters_are_recorded(fake: Fake) -> None:
     ("others", "words"),
     [
         ({"model_hash": bytes(32)}, "tinyhil flash --board nano33 --model"),
-        ({"firmware_hash": bytes(8)}, "built from other sources"),
+        ({"firmware_hash": b"firmware"}, "built from other sources"),
         ({"names": "sensortile\0m\x000.1\0g"}, "board 'sensortile', not 'nano33'"),
         ({"arithmetic": 9}, "arithmetic"),
     ],

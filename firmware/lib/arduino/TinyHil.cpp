@@ -1,0 +1,125 @@
+#include "TinyHil.h"
+
+#include <string.h>
+
+namespace {
+
+#if defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_7M__)
+
+extern "C" uint32_t SystemCoreClock; /* CMSIS: every Arduino core for a Cortex-M keeps it */
+
+/* ARMv7-M Architecture Reference Manual: B3.2.6 AIRCR, C1.6.5 DEMCR, C1.8 DWT. */
+volatile uint32_t &word_at(uintptr_t address) {
+    return *reinterpret_cast<volatile uint32_t *>(address);
+}
+
+constexpr uintptr_t AIRCR = 0xE000ED0C, DEMCR = 0xE000EDFC, DWT_CTRL = 0xE0001000,
+                    DWT_CYCCNT = 0xE0001004;
+
+void start_counting() {
+    word_at(DEMCR) = word_at(DEMCR) | (1U << 24); /* TRCENA */
+    word_at(DWT_CTRL) = word_at(DWT_CTRL) | 1U;   /* CYCCNTENA */
+}
+
+uint32_t cycles() {
+    return word_at(DWT_CYCCNT);
+}
+
+uint32_t clock_hz() {
+    return SystemCoreClock;
+}
+
+void restart() {
+    word_at(AIRCR) = 0x05FA0004U; /* VECTKEY, SYSRESETREQ */
+    for (;;)
+        ;
+}
+
+#else
+
+/* No counter of cycles is known for this core: microseconds, and the clock says so. */
+void start_counting() {}
+
+uint32_t cycles() {
+    return static_cast<uint32_t>(micros());
+}
+
+uint32_t clock_hz() {
+    return 1000000U;
+}
+
+/* Nor a way to reset. */
+void restart() {}
+
+#endif
+
+/* What a linker script of this project's own would tell, an Arduino core does not: 0 is unknown. */
+void memory(wire_memory_reply *reply) {
+    memset(reply, 0, sizeof *reply);
+}
+
+/* An Arduino core's fault handlers are its own. */
+void last_fault(wire_last_fault_reply *reply) {
+    memset(reply, 0, sizeof *reply);
+}
+
+/* Nor does a Stream tell what it lost; the frames' check sums do. */
+void link_counts(wire_link_reply *reply) {
+    reply->overruns = 0;
+    reply->line_errors = 0;
+}
+
+} // namespace
+
+TinyHil::TinyHil(const nn_model &model, const char *board) : config_(), server_(), link_(nullptr) {
+    config_.model = &model;
+    config_.identity.board = board;
+    config_.identity.firmware_version = "sketch";
+    /* firmware_hash stays 0: the harness takes that for a sketch, and never flashes over it. */
+    config_.identity.reset_cause = WIRE_RESET_CAUSE_OTHER;
+    config_.ops.cycles = cycles;
+    config_.ops.memory = memory;
+    config_.ops.last_fault = last_fault;
+    config_.ops.link = link_counts;
+}
+
+void TinyHil::begin(Stream &link, uint64_t device_id) {
+    start_counting();
+    config_.identity.clock_hz = clock_hz();
+    config_.identity.device_id = device_id;
+    wire_server_init(&server_, &config_);
+    link_ = &link;
+}
+
+void TinyHil::flush() {
+    size_t size;
+    for (const uint8_t *output; output = wire_server_output(&server_, &size), size > 0U;)
+        wire_server_sent(&server_, link_->write(output, size));
+}
+
+bool TinyHil::poll() {
+    if (link_ == nullptr || link_->available() <= 0)
+        return false;
+    /* A sketch has no entropy of its own; when its first byte arrives is nobody's plan. */
+    if (config_.identity.boot_id == 0U)
+        config_.identity.boot_id = static_cast<uint32_t>(micros()) | 1U;
+    uint8_t data[64];
+    for (int waiting; waiting = link_->available(), waiting > 0;) {
+        const size_t wanted = static_cast<size_t>(waiting);
+        serve(data, link_->readBytes(data, wanted < sizeof data ? wanted : sizeof data));
+    }
+    return true;
+}
+
+void TinyHil::serve(const uint8_t *data, size_t size) {
+    for (size_t used = 0; used < size;) {
+        used += wire_server_feed(&server_, data + used, size - used);
+        flush();
+    }
+    if (!wire_server_reset_wanted(&server_))
+        return;
+    link_->flush(); /* Arduino's: wait until it has been sent */
+    restart();
+    config_.identity.boot_id = 0U; /* where a core cannot be reset, the protocol begins anew */
+    wire_server_init(&server_, &config_);
+}

@@ -1,0 +1,43 @@
+/* The harness's end of the wire protocol in somebody's own Arduino sketch: any Stream as the link
+ * (Serial over USB, Serial1 on the pins), the model as `tinyhil emit` wrote it.
+ *
+ *     #include <TinyHil.h>
+ *     #include "gesture.h"
+ *
+ *     static TinyHil hil(gesture_descriptor, "nano33");
+ *
+ *     void setup() { Serial.begin(115200); hil.begin(Serial); }
+ *     void loop()  { hil.poll(); }
+ *
+ * While the harness runs, nothing else may write to that Stream. */
+#ifndef TINYHIL_H
+#define TINYHIL_H
+
+#include <Arduino.h>
+
+#include "wire_server.h"
+
+class TinyHil {
+  public:
+    /* `board` is what `tinyhil run --board` is given: nano33 or sensortile. Both must outlive this
+     * object. */
+    TinyHil(const nn_model &model, const char *board);
+
+    /* Serve the protocol on `link`, which must be open. `device_id`: the chip's unique number, by
+     * which several boards are told apart; 0 where it is not known. */
+    void begin(Stream &link, uint64_t device_id = 0);
+
+    /* Answer what has arrived. Call it from loop(). Returns true when there was something, so that
+     * a sketch may do its own work in quiet moments. Runs an inference before it returns. */
+    bool poll();
+
+  private:
+    void serve(const uint8_t *data, size_t size);
+    void flush();
+
+    wire_config config_;
+    wire_server server_;
+    Stream *link_;
+};
+
+#endif
