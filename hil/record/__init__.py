@@ -3,13 +3,16 @@
 `hil/run/steps.py` writes it, `hil/verdict/diagnose.py` and `hil/report` are pure functions of it.
 Arrays over windows are in the order of the vectors. Scores are rounded to six digits.
 
-`run` holds the record itself, `windows`, `layers`, `experiments` and `shift` its parts; `files`
-writes and reads it, `checks` is what a record that was read must keep to.
+`run` holds the record itself, `windows`, `layers`, `experiments`, `shift` and `arena` its parts;
+`files` writes and reads it, `checks` is what a record that was read must keep to.
 """
 
+from hil.record.arena import ArenaBlock, ArenaPlan
 from hil.record.experiments import LayerTrials, QuantizationTrials, Remedy, Trial
 from hil.record.files import load_run, save_run
 from hil.record.layers import (
+    BINS,
+    Histogram,
     InputEvidence,
     LayerDevice,
     LayerEvidence,
@@ -25,21 +28,26 @@ from hil.record.run import (
     Identity,
     Link,
     Memory,
+    Origin,
     Run,
 )
 from hil.record.shift import ChannelShift, Correction, DataShift
-from hil.record.windows import ByteComparison, Column, Windows
+from hil.record.windows import ByteComparison, Column, Signal, Signals, Windows
 
 __all__ = [
+    "BINS",
     "DEFAULT_MAX_DROP",
     "FORMAT",
     "VERSION",
+    "ArenaBlock",
+    "ArenaPlan",
     "ByteComparison",
     "ChannelShift",
     "Column",
     "CompressionRow",
     "Correction",
     "DataShift",
+    "Histogram",
     "Identity",
     "InputEvidence",
     "LayerDevice",
@@ -48,10 +56,13 @@ __all__ = [
     "LayerTrials",
     "Link",
     "Memory",
+    "Origin",
     "QuantizationTrials",
     "RawPair",
     "Remedy",
     "Run",
+    "Signal",
+    "Signals",
     "TensorPair",
     "Trial",
     "Windows",

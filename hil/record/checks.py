@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from hil.errors import InputError
+from hil.record.layers import BINS
 from hil.record.run import Run
 
 
@@ -14,6 +15,8 @@ def check(path: Path, run: Run) -> None:
     _check_lengths(path, run)
     _check_evidence(path, run)
     _check_shift(path, run)
+    _check_pictures(path, run)
+    _check_arena(path, run)
 
 
 def _check_lengths(path: Path, run: Run) -> None:
@@ -78,6 +81,43 @@ def _check_shift(path: Path, run: Run) -> None:
     for i, channel in enumerate(shift.channels):
         if not len(channel.training_psd) == len(channel.target_psd) == len(shift.frequencies):
             raise InputError(f"{where}.channels[{i}]: not one density for each frequency")
+
+
+def _check_pictures(path: Path, run: Run) -> None:
+    """Refuse histograms and signals that cannot be drawn."""
+    for i, layer in enumerate(run.quantization):
+        if (h := layer.histogram) is None:
+            continue
+        counts = (*h.floats, *h.codes, h.below, h.above, h.low_rail, h.high_rail)
+        if not len(h.floats) == len(h.codes) == BINS or min(counts) < 0:
+            raise InputError(f"{path}: quantization[{i}].histogram: not {BINS} counts")
+    if (given := run.signals) is None:
+        return
+    where, channels = f"{path}: signals", len(given.channels)
+    if not channels or not len(given.units) == len(given.unit_per_count) == channels:
+        raise InputError(f"{where}: not one unit for each of {channels} channels")
+    if given.rate_hz <= 0 or min(given.unit_per_count) <= 0:
+        raise InputError(f"{where}: rate_hz and unit_per_count must be positive")
+    if not all(0 <= s.window < len(run.windows.label) for s in given.kept):
+        raise InputError(f"{where}: no such window")
+    size = len(given.kept[0].raw) if given.kept else 0
+    if size % (4 * channels):
+        raise InputError(f"{where}: its windows do not have {channels} channels")
+    _check_hex(where, [s.raw for s in given.kept], size)
+
+
+def _check_arena(path: Path, run: Run) -> None:
+    """Refuse blocks that lie outside the arena or of layers that there are not."""
+    if (plan := run.arena) is None:
+        return
+    count = len(plan.layers)
+    if len(plan.kernels) != count or not count:
+        raise InputError(f"{path}: arena: not one kernel for each of {count} layers")
+    for i, b in enumerate(plan.blocks):
+        if not (b.offset >= 0 and b.size > 0 and b.offset + b.size <= plan.size):
+            raise InputError(f"{path}: arena.blocks[{i}]: outside its {plan.size} bytes")
+        if not -1 <= b.first_layer <= b.last_layer < count:
+            raise InputError(f"{path}: arena.blocks[{i}]: no such layers")
 
 
 def _check_hex(where: str, texts: list[str], size: int) -> None:

@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+#: Bars of a histogram: each is 4 codes of int8, or 1,024 of int16.
+BINS: Final = 64
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often a layer's values occur, over all windows, between the ends of its codes.
+
+    floats, codes: values of the float model and of the int8 one, counted in BINS equal steps of the
+    int8 one's codes. below, above: float values that round to no code, which saturate. low_rail,
+    high_rail: int8 values at the first and at the last code.
+    """
+
+    floats: tuple[int, ...]
+    codes: tuple[int, ...]
+    below: int
+    above: int
+    low_rail: int
+    high_rail: int
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class LayerQuantization:
     max_error_lsb: float
     saturated_share: float
     used_range: float
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)

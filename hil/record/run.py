@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from hil.record.arena import ArenaPlan
 from hil.record.experiments import QuantizationTrials
 from hil.record.layers import InputEvidence, LayerDevice, LayerEvidence, LayerQuantization
 from hil.record.shift import DataShift
-from hil.record.windows import ByteComparison, Column, Windows
+from hil.record.windows import ByteComparison, Column, Signals, Windows
 
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of a field here or in what it refers to
 #: (tests/contracts/test_record.py pins them).
-VERSION: Final = 4
+VERSION: Final = 5
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -44,6 +45,16 @@ class Identity:
     raw_unit: str
     command: str
     versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the model was made, as its manifest says: command, seed, versions, files' SHA-256."""
+
+    command: str
+    seed: int | None
+    versions: dict[str, str]
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -116,3 +127,6 @@ class Run:
     cycles_estimate_per_inference: int | None
     fault: str | None
     notes: tuple[str, ...]
+    origin: Origin | None = None
+    signals: Signals | None = None
+    arena: ArenaPlan | None = None

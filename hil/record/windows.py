@@ -48,3 +48,25 @@ class ByteComparison:
     compared: int
     differing: tuple[int, ...]
     max_difference_lsb: int
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A window's raw samples: int16, little endian, all channels of a sample together, in hex."""
+
+    window: int
+    raw: str
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Windows kept to be drawn: those whose class changes along the chain, at most so many a step.
+
+    One count of channel c is unit_per_count[c] of units[c]; rate_hz: samples a second.
+    """
+
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    unit_per_count: tuple[float, ...]
+    rate_hz: float
+    kept: tuple[Signal, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from hil.errors import InputError, clean
 from hil.model_folder import LayerPair, ModelFolder
 from hil.record import ByteComparison, Column, LayerQuantization
+from hil.reference.histogram import HistogramCounter
 from hil.reference.inputs import Inputs, check_shapes
 from hil.reference.pipeline_parts import Graph, read_float_model, read_int8_model
 from hil.reference.runtimes import LITERT, HostModel, LiteRt, definition
@@ -154,7 +155,7 @@ def _definition(folder: ModelFolder, inputs: Inputs, made: Reference, bar: Any) 
             twin.compare(i, made.model)
         bar.update()
     if twin is not None:
-        made.quantization = [layer.result() for layer in twin.layers]
+        made.quantization = twin.results()
     after = made.columns[-1].name if made.columns else None
     made.columns.append(
         scored("int8", made.model.runtime, "int8", after, False, made.graph, made.int8)
@@ -172,6 +173,7 @@ class _Twin:
         self.inputs = inputs.for_float(float_graph)
         self.pairs = [_checked_pair(path, p, graph, float_graph) for p in pairs]
         self.layers = [_layer_error(p, graph) for p in pairs]
+        self.counters = [_counter(p, graph) for p in pairs]
 
     @classmethod
     def of(cls, folder: ModelFolder, inputs: Inputs, graph: Graph) -> _Twin | None:
@@ -185,8 +187,18 @@ class _Twin:
     def compare(self, i: int, model: HostModel) -> None:
         """Add window i, which `model` has just run."""
         self.model.run(self.inputs[i])
-        for layer, (ours, floats) in zip(self.layers, self.pairs, strict=True):
-            layer.add(self.model.tensor(floats), model.tensor(ours))
+        places = zip(self.layers, self.counters, self.pairs, strict=True)
+        for layer, counter, (ours, floats) in places:
+            reference, codes = self.model.tensor(floats), model.tensor(ours)
+            layer.add(reference, codes)
+            counter.add(reference, codes)
+
+    def results(self) -> list[LayerQuantization]:
+        """Return what all windows together gave, layer by layer."""
+        return [
+            replace(layer.result(), histogram=counter.result())
+            for layer, counter in zip(self.layers, self.counters, strict=True)
+        ]
 
 
 def _checked_pair(path: Path, pair: LayerPair, graph: Graph, float_graph: Graph) -> tuple[int, int]:
@@ -206,6 +218,11 @@ def _checked_pair(path: Path, pair: LayerPair, graph: Graph, float_graph: Graph)
 def _layer_error(pair: LayerPair, graph: Graph) -> LayerError:
     tensor = graph.tensors[pair.int8_tensor]
     return LayerError(pair.name, pair.op, float(tensor.scale), int(tensor.zero_point))
+
+
+def _counter(pair: LayerPair, graph: Graph) -> HistogramCounter:
+    tensor = graph.tensors[pair.int8_tensor]
+    return HistogramCounter(float(tensor.scale), int(tensor.zero_point), tensor.dtype)
 
 
 def _variants(folder: ModelFolder, inputs: Inputs, made: Reference, bar: Any) -> None:

@@ -23,6 +23,7 @@ from hil.record import (
     InputEvidence,
     LayerDevice,
     Memory,
+    Origin,
     QuantizationTrials,
     Run,
     Windows,
@@ -30,6 +31,7 @@ from hil.record import (
 from hil.reference.columns import Reference, scored
 from hil.reference.inputs import Inputs
 from hil.run.measure import Layer, Measured, other_inputs
+from hil.run.signals import signals
 from hil.verdict.drift import compare_bytes
 
 #: Packages whose version can change a result.
@@ -65,6 +67,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
 ) -> Run:
     """Return the run record."""
     exact, timed = outcome.counter == "instructions", outcome.counter == "cycles"
+    columns = _columns(identity, reference, measured, outcome.raw)
     return Run(
         format=FORMAT,
         version=VERSION,
@@ -72,7 +75,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         identity=identity,
         windows=_windows(inputs),
         max_drop=max_drop,
-        columns=_columns(identity, reference, measured, outcome.raw),
+        columns=columns,
         quantization=tuple(reference.quantization),
         device_layers=_layers(folder, measured, outcome.counter),
         layer_evidence=tuple(measured.layer_evidence),
@@ -89,7 +92,14 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         cycles_estimate_per_inference=measured.cycles_estimate if exact else None,
         fault=outcome.fault,
         notes=outcome.notes,
+        origin=_origin(folder),
+        signals=signals(inputs.vectors, columns),
     )
+
+
+def _origin(folder: ModelFolder) -> Origin:
+    made = folder.manifest
+    return Origin(made.command, made.seed, made.versions, made.files)
 
 
 def versions() -> dict[str, str]:

@@ -12,10 +12,17 @@ from records import good_run
 
 from hil.errors import InputError
 from hil.record import (
+    BINS,
+    ArenaBlock,
+    ArenaPlan,
+    Histogram,
     InputEvidence,
     LayerEvidence,
+    Origin,
     RawPair,
     Run,
+    Signal,
+    Signals,
     TensorPair,
     load_run,
     save_run,
@@ -30,7 +37,15 @@ def run_with_evidence() -> Run:
         ("ax", "wx"), ("g", "rad/s"), (0.1, 0.2), (0.0, 1.0), (1.0, 2.0), 0.05, 3, (raw,)
     )
     run = good_run(12, layer_evidence=(layers,), input_evidence=inputs)
-    return replace(run, device_layers=(replace(run.device_layers[0], size=2),))
+    histogram = Histogram((1,) * BINS, (2,) * BINS, 3, 4, 5, 6)
+    return replace(
+        run,
+        device_layers=(replace(run.device_layers[0], size=2),),
+        quantization=(replace(run.quantization[0], histogram=histogram), *run.quantization[1:]),
+        origin=Origin("tinyhil train", 1, {"numpy": "2"}, {"int8.tflite": "ab"}),
+        signals=Signals(("ax",), ("g",), (0.1,), 100.0, (Signal(3, "0100ffff"),)),
+        arena=ArenaPlan(8, ("a",), ("plain",), (ArenaBlock("x", "tensor", 4, 4, -1, 0),)),
+    )
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -54,6 +69,17 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
+        (["quantization", 0, "histogram", "codes"], [1], "not 64 counts"),
+        (["quantization", 0, "histogram", "above"], -1, "not 64 counts"),
+        (["signals", "units"], [], "not one unit for each"),
+        (["signals", "rate_hz"], 0, "must be positive"),
+        (["signals", "kept", 0, "window"], 12, "no such window"),
+        (["signals", "kept", 0, "raw"], "01", "do not have 1 channels"),
+        (["signals", "kept", 0, "raw"], "01zz", "hexadecimal"),
+        (["arena", "kernels"], [], "not one kernel"),
+        (["arena", "blocks", 0, "offset"], 5, "outside its 8 bytes"),
+        (["arena", "blocks", 0, "size"], 0, "outside its 8 bytes"),
+        (["arena", "blocks", 0, "last_layer"], 1, "no such layers"),
         (["version"], 1, "made by another version of tinyhil"),
         (["windows", "label"], [0] * 11, "differ in length"),
         (["windows", "label", 3], 3, "outside"),

@@ -10,7 +10,7 @@ from page_outline import Outline
 from sample_runs import differing_run, sample_run
 
 from hil.cli import main
-from hil.record import save_run
+from hil.record import VERSION, save_run
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_json_says_what_was_written(
         (None, "No such file"),
         ("{", "not JSON"),
         ("[]", "not a tinyhil-run record"),
-        ('{"format": "tinyhil-run", "version": 4}', "missing key"),
+        (f'{{"format": "tinyhil-run", "version": {VERSION}}}', "missing key"),
         ('{"format": "tinyhil-run", "version": 2}', "made by another version of tinyhil"),
     ],
 )

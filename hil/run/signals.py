@@ -1,0 +1,49 @@
+"""The windows that a report draws: those whose class changes from one stage to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from hil.record import Column, Signal, Signals
+from hil.vectors import Vectors
+
+#: Windows kept of each step, evenly spread over those that change: the others are only counted.
+KEPT: Final = 12
+
+#: A window larger than this is no signal that a person reads (an image, a long recording).
+MAX_BYTES: Final = 16_384
+
+
+def flips(before: Column, after: Column) -> list[int]:
+    """Return the windows that both stages measured and gave different classes."""
+    pairs = enumerate(zip(before.predicted, after.predicted, strict=True))
+    return [i for i, (a, b) in pairs if a >= 0 and b >= 0 and a != b]
+
+
+def spread(windows: Sequence[int], most: int = KEPT) -> list[int]:
+    """Return at most so many of `windows`, evenly spread, in their order."""
+    count = min(most, len(windows))
+    return [windows[i * len(windows) // count] for i in range(count)]
+
+
+def signals(vectors: Vectors, columns: Sequence[Column]) -> Signals | None:
+    """Return the raw samples of the windows to draw; None where there are none."""
+    chosen = sorted(set(_chosen(columns)))
+    if not chosen or vectors.raw[0].nbytes > MAX_BYTES:
+        return None
+    manifest = vectors.manifest
+    return Signals(
+        channels=manifest.channels,
+        units=manifest.units,
+        unit_per_count=manifest.unit_per_count,
+        rate_hz=manifest.rate_hz,
+        kept=tuple(Signal(i, vectors.raw[i].astype("<i2").tobytes().hex()) for i in chosen),
+    )
+
+
+def _chosen(columns: Sequence[Column]) -> Iterable[int]:
+    named = {c.name: c for c in columns}
+    for column in columns:
+        if not column.side_branch and column.after in named:
+            yield from spread(flips(named[column.after], column))

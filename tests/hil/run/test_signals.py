@@ -1,0 +1,64 @@
+"""The windows kept for drawing are those that change class, and their samples are the vectors'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from records import answers, col
+
+from hil.run import signals as module
+from hil.run.signals import KEPT, flips, signals, spread
+from hil.vectors import Vectors, load_vectors
+
+MODEL = Path("test_vectors/models/cnn")
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Vectors:
+    return load_vectors(MODEL / "vectors.npz").take(slice(0, 60))
+
+
+def test_a_flip_is_another_class_where_both_were_measured() -> None:
+    before = col("int8", "int8", None, (0, 1, 2, -1, 0))
+    after = col("device", "device", "int8", (0, 2, -1, 1, 1))
+    assert flips(before, after) == [1, 4]
+
+
+@pytest.mark.parametrize("count", [0, 1, KEPT, KEPT + 1, 300])
+def test_what_is_kept_is_spread_and_bounded(count: int) -> None:
+    chosen = spread(range(100, 100 + count))
+    assert len(chosen) == min(KEPT, count)
+    assert chosen == sorted(set(chosen))
+    assert all(100 <= i < 100 + count for i in chosen)
+
+
+def test_the_flipped_windows_samples_are_kept(vectors: Vectors) -> None:
+    columns = (
+        col("float", "float", None, answers(60)),
+        col("int8", "int8", "float", answers(60, wrong=(5, 40))),
+        col("qat", "int8", "float", answers(60, wrong=(7,)), side=True),
+        col("device", "device", "int8", answers(60, wrong=(5, 41))),
+    )
+    got = signals(vectors, columns)
+    assert got is not None
+    assert [s.window for s in got.kept] == [5, 40, 41]  # not the side branch's
+    for item in got.kept:
+        raw = np.frombuffer(bytes.fromhex(item.raw), "<i2").reshape(-1, len(got.channels))
+        assert np.array_equal(raw, vectors.raw[item.window])
+    assert (got.channels, got.rate_hz) == (vectors.manifest.channels, vectors.manifest.rate_hz)
+
+
+def test_nothing_changes_and_nothing_is_kept(vectors: Vectors) -> None:
+    same = (col("float", "float", None, answers(60)), col("int8", "int8", "float", answers(60)))
+    assert signals(vectors, same) is None
+
+
+def test_large_windows_are_not_kept(vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", vectors.raw[0].nbytes - 1)
+    changed = (
+        col("float", "float", None, answers(60)),
+        col("int8", "int8", "float", answers(60, wrong=(5,))),
+    )
+    assert signals(vectors, changed) is None
