@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.support.bare_core import BareCore, Count
 from hil.board import PROJECT_DIR
 from pipeline.emit_c import emit_model
-from pipeline.emit_c.choice import LIMIT
+from pipeline.emit_c.choice import GOALS
 from pipeline.interp import run_layers
 from pipeline.ir import Graph
 from pipeline.ops import OPERATORS
@@ -119,7 +119,7 @@ def print_goals(known: list[Model]) -> None:
     """Print what `tinyhil emit --optimize` gives for each goal."""
     print("\ngoal    model  instructions     code  constants    arena  ratio to least arena")
     for model in known:
-        for goal in LIMIT:
+        for goal in GOALS:
             m = measure(model.path, goal)
             print(
                 f"{goal:7} {model.title:6} {m.total().instructions:>11,} {m.flash - m.weights:>8,}"

@@ -2,39 +2,38 @@
 
 A tensor's memory is taken from when it is made until its last reader has run; tensors that are
 not needed at the same time share bytes. Operators that only rename memory (`Operator.alias`) put
-their output inside their input's bytes. State (an LSTM's) keeps its bytes for good.
+their output inside their input's bytes; those that read in order write it over what they have read,
+where nothing else needs that (`Emitter.leads`). State (an LSTM's) keeps its bytes for good.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from hil.board import Board
 from hil.errors import InputError, clean
-from pipeline.ir import Graph
+from pipeline.ir import ABSENT, Graph, Op
 from pipeline.ops import OPERATORS
+from pipeline.place import ANYWHERE, Block, Key, Moment, aligned, end_of, moments, place
 
-#: Enough for the int16 and int32 that live in the arena.
-ALIGNMENT: Final = 4
-
-#: Orders tried in search of the smallest arena: a second at most for the largest models.
-TRIES: Final = 500
-
-#: What a block is for ("tensor" or "scratch"), and the index of the tensor or of the operator.
-Key = tuple[str, int]
+#: Operator index → place of an input → its lead over the output; see `pipeline.place.Leads`.
+OpLeads = Mapping[int, Mapping[int, int]]
 
 
 @dataclass(frozen=True)
-class Block:
-    """A piece of memory and when it is taken: first ≤ moment ≤ last, two moments an operator."""
+class Placed:
+    """A block in the arena. kind: "tensor", "state" or "scratch". Layers are those it is needed in.
 
-    what: str
+    first_layer: -1 for what is there before layer 0 runs.
+    """
+
+    name: str
+    kind: str
+    offset: int
     size: int
-    first: int
-    last: int
+    first_layer: int
+    last_layer: int
 
 
 @dataclass(frozen=True)
@@ -44,32 +43,38 @@ class Plan:
     tensors: Mapping[int, int]
     scratch: Mapping[int, int]
     size: int
-    #: What is taken while the fullest operator runs: (name, bytes), largest first.
-    peak: tuple[tuple[str, int], ...]
+    #: Operator index → bytes that no arrangement can do without while it runs.
+    needs: Mapping[int, int]
+    #: What is taken while the fullest operator runs, largest first.
+    peak: Moment
+    placed: tuple[Placed, ...] = ()
 
 
-def make_plan(
-    graph: Graph, scratch_bytes: Mapping[int, int], consumed: Collection[int] = ()
-) -> Plan:
-    """Place all tensors of a verified graph.
-
-    scratch_bytes: operator index → bytes it needs. consumed: operators that have read their inputs
-    for the last time before they write.
-    """
+def make_plan(graph: Graph, scratch_bytes: Mapping[int, int], leads: OpLeads | None = None) -> Plan:
+    """Place all tensors of a verified graph. scratch_bytes: operator index → bytes it needs."""
     homes = _homes(graph)
-    tensors = _tensor_blocks(graph, homes, consumed)
-    blocks: dict[Key, Block] = {("tensor", i): b for i, b in tensors.items()}
+    blocks: dict[Key, Block] = {("tensor", i): b for i, b in _tensor_blocks(graph, homes).items()}
     for index, size in scratch_bytes.items():
         name = f"scratch of {graph.layer_name(graph.ops[index])}"
         blocks["scratch", index] = Block(name, size, 2 * index, 2 * index + 1)
-    offsets = _place(blocks)
-    size = _end(offsets, blocks)
+    over = dict(_overwritten(graph, homes, blocks, leads or {}))
+    offsets = place(blocks, over)
+    times = moments(blocks, over)
     return Plan(
         tensors={i: offsets["tensor", home] + at for i, (home, at) in homes.items()},
         scratch={i: offsets["scratch", i] for i in scratch_bytes},
-        size=-(-size // ALIGNMENT) * ALIGNMENT,
-        peak=_peak(list(blocks.values())),
+        size=aligned(end_of(offsets, blocks)),
+        needs={moment.when // 2: moment.least for moment in times},
+        peak=max(times, key=lambda moment: moment.least),
+        placed=tuple(_placed(graph, k, b, offsets[k]) for k, b in blocks.items()),
     )
+
+
+def _placed(graph: Graph, key: Key, block: Block, offset: int) -> Placed:
+    what, index = key
+    kind = "state" if what == "tensor" and graph.tensors[index].variable else what
+    last = min(block.last // 2, len(graph.ops) - 1)
+    return Placed(block.what, kind, offset, block.size, block.first // 2, last)
 
 
 def _homes(graph: Graph) -> dict[int, tuple[int, int]]:
@@ -87,10 +92,8 @@ def _homes(graph: Graph) -> dict[int, tuple[int, int]]:
     return homes
 
 
-def _tensor_blocks(
-    graph: Graph, homes: Mapping[int, tuple[int, int]], consumed: Collection[int]
-) -> dict[int, Block]:
-    """Return each tensor's block. Operator i reads from 2i on and writes until 2i + 1."""
+def _tensor_blocks(graph: Graph, homes: Mapping[int, tuple[int, int]]) -> dict[int, Block]:
+    """Return each tensor's block. Operator i reads and writes from 2i until 2i + 1."""
     end = 2 * len(graph.ops)
     spans: dict[int, tuple[int, int]] = {}
 
@@ -103,70 +106,45 @@ def _tensor_blocks(
     use(graph.outputs[0], end)
     for op in graph.ops:
         start, last = 2 * op.index, 2 * op.index + 1
-        apart = op.index in consumed
         for tensor in (i for i in op.inputs if i in homes):
-            use(tensor, start, *([] if apart else [last]))
+            use(tensor, start, last)
             if graph.tensors[tensor].variable:
                 use(tensor, -1, end)
-        use(op.outputs[0], last, *([] if apart else [start]))
+        use(op.outputs[0], start, last)
     return {
         i: Block(f"tensor {i} ({clean(graph.tensors[i].name, 40)})", graph.tensors[i].size, *span)
         for i, span in spans.items()
     }
 
 
-def _place(blocks: Mapping[Key, Block]) -> dict[Key, int]:
-    """Return offsets: blocks are placed the largest first, then in orders with two exchanged.
-
-    An exchange that makes the arena no larger is kept; the search ends where the arena is as small
-    as its fullest moment. Drawn from a fixed seed: the same graph gives the same plan.
-    """
-    order = sorted(blocks, key=lambda key: (-blocks[key].size, key))
-    best = _place_in(order, blocks)
-    least = sum(size for _, size in _peak(list(blocks.values())))
-    draw = random.Random(0)  # noqa: S311 - not for secrets
-    for _ in range(TRIES if len(order) > 1 else 0):
-        if _end(best, blocks) <= -(-least // ALIGNMENT) * ALIGNMENT:
-            break
-        i, j = draw.sample(range(len(order)), 2)
-        order[i], order[j] = order[j], order[i]
-        tried = _place_in(order, blocks)
-        if _end(tried, blocks) <= _end(best, blocks):
-            best = tried
-        else:
-            order[i], order[j] = order[j], order[i]
-    return best
+def _overwritten(
+    graph: Graph,
+    homes: Mapping[int, tuple[int, int]],
+    blocks: Mapping[Key, Block],
+    leads: OpLeads,
+) -> Iterator[tuple[tuple[Key, Key], int]]:
+    """Yield (input, output) → lead for the inputs that nobody needs after their operator."""
+    for op in graph.ops:
+        if OPERATORS[op.name].alias(graph, op) is not None:
+            continue
+        for home, lead in _leads_of(op, homes, leads.get(op.index, {})).items():
+            if blocks["tensor", home].last == 2 * op.index + 1:
+                yield (("tensor", home), ("tensor", op.outputs[0])), lead
 
 
-def _end(offsets: Mapping[Key, int], blocks: Mapping[Key, Block]) -> int:
-    return max((offsets[k] + b.size for k, b in blocks.items()), default=0)
-
-
-def _place_in(order: list[Key], blocks: Mapping[Key, Block]) -> dict[Key, int]:
-    """Return offsets, each as low as those already placed allow."""
-    offsets: dict[Key, int] = {}
-    for key in order:
-        block = blocks[key]
-        others = sorted(
-            (offsets[k], offsets[k] + blocks[k].size)
-            for k in offsets
-            if blocks[k].first <= block.last and block.first <= blocks[k].last
-        )
-        at = 0
-        for start, end in others:
-            if at + block.size <= start:
-                break
-            at = max(at, -(-end // ALIGNMENT) * ALIGNMENT)
-        offsets[key] = at
-    return offsets
-
-
-def _peak(blocks: list[Block]) -> tuple[tuple[str, int], ...]:
-    """Return what is taken at once at the fullest moment, largest first."""
-    starts = sorted({b.first for b in blocks})
-    moments = [[b for b in blocks if b.first <= when <= b.last] for when in starts]
-    fullest = max(moments, key=lambda taken: sum(b.size for b in taken), default=[])
-    return tuple((b.what, b.size) for b in sorted(fullest, key=lambda b: -b.size))
+def _leads_of(
+    op: Op, homes: Mapping[int, tuple[int, int]], leads: Mapping[int, int]
+) -> dict[int, int]:
+    """Return the leads of blocks: of an operator's inputs, where all that lie in one have one."""
+    found: dict[int, int | None] = {}
+    for position, tensor in enumerate(op.inputs):
+        if tensor == ABSENT or tensor not in homes:
+            continue
+        home, at = homes[tensor]
+        before, lead = found.get(home, ANYWHERE), leads.get(position)
+        known = None if lead is None or before is None else max(before, lead - at)
+        found[home] = known
+    return {home: lead for home, lead in found.items() if lead is not None}
 
 
 def check_budget(plan: Plan, constants: int, board: Board) -> None:
@@ -175,14 +153,25 @@ def check_budget(plan: Plan, constants: int, board: Board) -> None:
     constants: bytes of weights and tables in flash. The firmware itself needs more; the linker
     has the last word on that.
     """
-    parts = " + ".join(f"{what} {size}" for what, size in plan.peak[:3])
-    rest = "" if len(plan.peak) <= 3 else " + …"
-    for part, need, have, where in (
-        ("arena", plan.size, board.facts.ram_size, f" ({parts}{rest})"),
+    if reasons := _too_much(plan, constants, board):
+        raise InputError(f"the model does not fit {board.title}: {reasons}; use a smaller model")
+
+
+def _too_much(plan: Plan, constants: int, board: Board) -> str:
+    """Return what does not fit a board, "" where everything does."""
+    needs = (
+        ("arena", plan.size, board.facts.ram_size, f" ({_sum(plan.peak)})"),
         ("weights", constants, board.facts.flash_size, ""),
-    ):
-        if need > have:
-            raise InputError(
-                f"the model does not fit {board.title}: its {part} needs {need} bytes{where} "
-                f"of {have}, {need - have} too many; use a smaller model"
-            )
+    )
+    return " and ".join(
+        f"its {part} needs {need} bytes{where} of {have}, {need - have} too many"
+        for part, need, have, where in needs
+        if need > have
+    )
+
+
+def _sum(peak: Moment) -> str:
+    parts = " + ".join(f"{b.what} {b.size}" for b in peak.taken[:3])
+    rest = "" if len(peak.taken) <= 3 else " + …"
+    shared = f" − {peak.shared} shared" if peak.shared else ""
+    return f"{parts}{rest}{shared}"

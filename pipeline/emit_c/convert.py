@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode
+from pipeline.emit_c.overlap import element_by_element
 from pipeline.emit_c.text import float_literal
 from pipeline.emit_c.unary import look_up
 from pipeline.ir import Op, Tensor
@@ -29,6 +30,6 @@ def _dequantize(context: Context, op: Op) -> LayerCode:
 
 
 EMITTERS = {
-    "QUANTIZE": Emitter("nn_convert.h", _quantize),
-    "DEQUANTIZE": Emitter("nn_convert.h", _dequantize),
+    "QUANTIZE": Emitter("nn_convert.h", _quantize, leads=element_by_element),
+    "DEQUANTIZE": Emitter("nn_convert.h", _dequantize, leads=element_by_element),
 }

@@ -6,8 +6,9 @@ import numpy as np
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, channels, numbers, range_row, struct
 from pipeline.emit_c.matrix import CHANNEL_BYTES
+from pipeline.emit_c.overlap import Leads, by_position
 from pipeline.emit_c.text import array, shape_text
-from pipeline.ir import Op
+from pipeline.ir import Graph, Op
 from pipeline.ops.base import biases
 from pipeline.ops.depthwise import channel_multipliers, depthwise_windows
 from pipeline.ops.matrix import BIAS
@@ -62,4 +63,9 @@ def _depthwise(context: Context, op: Op) -> LayerCode:
     return LayerCode(constants + layer, call, size)
 
 
-EMITTERS = {"DEPTHWISE_CONV_2D": Emitter("nn_depthwise_conv_2d.h", _depthwise)}
+def leads(graph: Graph, op: Op) -> Leads:
+    """Return the lead of the input: channel after channel of one position, then the next."""
+    return by_position(graph, op, depthwise_windows(graph, op), together=1)
+
+
+EMITTERS = {"DEPTHWISE_CONV_2D": Emitter("nn_depthwise_conv_2d.h", _depthwise, leads=leads)}

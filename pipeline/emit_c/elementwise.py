@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.layout import merged, strides_of
 from pipeline.emit_c.operand import operand
+from pipeline.emit_c.overlap import element_by_element
 from pipeline.ir import Op
 from pipeline.ops.elementwise import limits, product_of, sum_of
 
@@ -60,4 +61,7 @@ def _elementwise(context: Context, op: Op) -> LayerCode:
     return LayerCode(first[0] + second[0] + layer, call, first[2] + second[2])
 
 
-EMITTERS = {name: Emitter(f"{kernel}.h", _elementwise) for name, kernel in KERNELS.items()}
+EMITTERS = {
+    name: Emitter(f"{kernel}.h", _elementwise, leads=element_by_element)
+    for name, kernel in KERNELS.items()
+}

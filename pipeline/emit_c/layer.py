@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.emit_c.overlap import Leads, apart
 from pipeline.emit_c.text import int_literal
 from pipeline.ir import Graph, Op, Tensor, identifier
 from pipeline.plan import Plan
@@ -75,15 +76,15 @@ class Emitter:
     """How one operator becomes C. header: its kernel's, None where it needs none.
 
     scratch: bytes of the arena the kernel needs while it runs. note: what is special about the
-    kernel, for the comment above the layer. consumes: the kernel has read its input for the last
-    time before it writes its output, which may therefore lie in the same bytes.
+    kernel, for the comment above the layer. leads: places of inputs that the output may be written
+    over → by how many bytes it must start before them (pipeline/emit_c/overlap.py).
     """
 
     header: str | None
     code: Callable[[Context, Op], LayerCode]
     scratch: Callable[[Graph, Op], int] = _no_scratch
     note: str = ""
-    consumes: bool = False
+    leads: Callable[[Graph, Op], Leads] = apart
 
 
 def struct(kind: str, name: str, rows: list[tuple[str, str]]) -> str:

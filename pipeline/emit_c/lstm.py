@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
+from pipeline.emit_c.overlap import Leads, lead
 from pipeline.emit_c.text import array, shape_text
 from pipeline.ir import Graph, Op
 from pipeline.ops.lstm import CELL, GATES, HIDDEN, Lstm, Matrix, lstm_of
@@ -46,10 +49,9 @@ def layer_rows(layer: Lstm) -> list[tuple[str, str]]:
 def reset_code(context: Context, op: Op) -> str:
     """Return the statements that clear the state."""
     hidden, cell = context.graph.need(op, HIDDEN), context.graph.need(op, CELL)
-    cell_at = context.at_int16(context.plan.tensors[cell.index])
     return (
         f"    memset({context.at(hidden)}, {hidden.zero_point}, {hidden.size});\n"
-        f"    memset({cell_at}, 0, {cell.size});\n"
+        f"    memset({context.at(cell)}, 0, {cell.size});\n"
     )
 
 
@@ -77,4 +79,10 @@ def _gate_bytes(graph: Graph, op: Op) -> int:
     return len(GATES) * graph.need(op, CELL).size
 
 
-EMITTERS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": Emitter("nn_lstm.h", _lstm, _gate_bytes)}
+def leads(graph: Graph, op: Op) -> Leads:
+    """Return the lead of the input: a step's input is read before its output is made."""
+    layer = lstm_of(graph, op)
+    return {0: lead(np.arange(layer.steps) * layer.depth, layer.units)}
+
+
+EMITTERS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": Emitter("nn_lstm.h", _lstm, _gate_bytes, leads=leads)}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, channels, numbers, range_row, struct
+from pipeline.emit_c.overlap import Leads, by_position
 from pipeline.emit_c.text import array, shape_text
 from pipeline.ir import Graph, Op
 from pipeline.ops.base import biases
@@ -84,6 +85,10 @@ def _patch_bytes(graph: Graph, op: Op) -> int:
     return math.prod(graph.need(op, 1).shape[1:])
 
 
+def _leads(graph: Graph, op: Op) -> Leads:
+    return by_position(graph, op, conv_windows(graph, op), together=1)
+
+
 def _fully_connected(context: Context, op: Op) -> LayerCode:
     graph, symbol = context.graph, context.symbol(op)
     rows, depth = graph.need(op, 1).shape
@@ -104,6 +109,6 @@ def _fully_connected(context: Context, op: Op) -> LayerCode:
 
 
 EMITTERS = {
-    "CONV_2D": Emitter("nn_conv_2d.h", _conv, _patch_bytes),
+    "CONV_2D": Emitter("nn_conv_2d.h", _conv, _patch_bytes, leads=_leads),
     "FULLY_CONNECTED": Emitter("nn_fully_connected.h", _fully_connected),
 }

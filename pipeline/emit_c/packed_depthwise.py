@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.emit_c.depthwise import leads
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.packed_matrix import ROW_BYTES, finish_rows, scale_array
 from pipeline.emit_c.packing import LOW_LIMIT, Scales, largest_sums, leaves_input, shifts_fit
@@ -106,7 +107,7 @@ def _twin(graph: Graph, op: Op) -> Emitter | str:
         return "a multiplier of 1/2 or more, or none"
     if int(largest_sums(weights, scales.bias).max()) > LOW_LIMIT:
         return "sums too large to double"
-    return Emitter("nn_depthwise_conv_2d_packed.h", _depthwise, _outside_bytes, NOTE)
+    return Emitter("nn_depthwise_conv_2d_packed.h", _depthwise, _outside_bytes, NOTE, leads)
 
 
 TWINS = {"DEPTHWISE_CONV_2D": _twin}

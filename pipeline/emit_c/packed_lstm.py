@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
-from pipeline.emit_c.lstm import layer_rows, reset_code
+from pipeline.emit_c.lstm import layer_rows, leads, reset_code
 from pipeline.emit_c.packed_matrix import NOTE
 from pipeline.emit_c.packing import Rows, even_rows, quads
 from pipeline.emit_c.text import array, shape_text, word_array
@@ -89,7 +89,7 @@ def _twin(graph: Graph, op: Op) -> Emitter | str:
             return reason
         if matrix.shift < -30 or 2 * rows.largest << max(matrix.shift, 0) >= 2**31:
             return "a gate's sums leave 32 bits"
-    return Emitter("nn_lstm_packed.h", _lstm, _scratch_bytes, NOTE)
+    return Emitter("nn_lstm_packed.h", _lstm, _scratch_bytes, NOTE, leads)
 
 
 TWINS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": _twin}

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.matrix import folded_bias
+from pipeline.emit_c.overlap import Leads, by_position
 from pipeline.emit_c.packing import Rows, Scales, even_rows, leaves_input, paired, quads, shifts_fit
 from pipeline.emit_c.text import array, shape_text, word_array
 from pipeline.ir import Graph, Op
@@ -201,6 +202,11 @@ def _patch_bytes(graph: Graph, op: Op) -> int:
     return 8 * shape.pairs + (shape.segment if shape.overhangs else 0)
 
 
+def _conv_leads(graph: Graph, op: Op) -> Leads:
+    # The patches of both positions are widened before the first code of either is written.
+    return by_position(graph, op, conv_windows(graph, op), together=0)
+
+
 def _conv_twin(graph: Graph, op: Op) -> Emitter | str:
     shape = conv_shape(graph, op)
     if graph.output_of(op).shape[3] % 4:
@@ -208,7 +214,7 @@ def _conv_twin(graph: Graph, op: Op) -> Emitter | str:
     if shape.columns.dilation > 1 and shape.columns.kernel > 1:
         return "dilated along the width"
     reason = why_not(scales_of(graph, op), _conv_rows(graph, op))
-    return reason or Emitter("nn_conv_2d_packed.h", _conv, _patch_bytes, NOTE)
+    return reason or Emitter("nn_conv_2d_packed.h", _conv, _patch_bytes, NOTE, _conv_leads)
 
 
 TWINS = {"CONV_2D": _conv_twin, "FULLY_CONNECTED": _fully_connected_twin}

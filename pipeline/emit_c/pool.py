@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
-from pipeline.ir import Op
+from pipeline.emit_c.overlap import Leads, by_position
+from pipeline.ir import Graph, Op
 from pipeline.ops.pool import pool_windows
 from pipeline.quant import activation_range
 
@@ -35,4 +36,8 @@ def _pool(context: Context, op: Op) -> LayerCode:
     return LayerCode(layer, call, 0)
 
 
-EMITTERS = {name: Emitter("nn_pool.h", _pool) for name in KERNELS}
+def _leads(graph: Graph, op: Op) -> Leads:
+    return by_position(graph, op, pool_windows(graph, op), together=1)
+
+
+EMITTERS = {name: Emitter("nn_pool.h", _pool, leads=_leads) for name in KERNELS}

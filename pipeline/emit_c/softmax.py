@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
+from pipeline.emit_c.overlap import element_by_element
 from pipeline.ir import Op
 from pipeline.ops.softmax import scaling_of
 
@@ -24,4 +25,4 @@ def _softmax(context: Context, op: Op) -> LayerCode:
     return LayerCode(layer, call, 0)
 
 
-EMITTERS = {"SOFTMAX": Emitter("nn_softmax.h", _softmax)}
+EMITTERS = {"SOFTMAX": Emitter("nn_softmax.h", _softmax, leads=element_by_element)}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
+from pipeline.emit_c.overlap import consumed
 from pipeline.emit_c.packed_matrix import (
     ROW_BYTES,
     ConvShape,
@@ -196,7 +197,7 @@ def conv_emitter(graph: Graph, op: Op) -> Emitter | str:
     if not _is_line(conv_shape(graph, op)):
         return "not along one line of inputs without padding"
     return _limits(graph, op, _conv_taps(graph, op)) or Emitter(
-        "nn_conv_2d_sparse.h", _conv, _lines_bytes, consumes=True
+        "nn_conv_2d_sparse.h", _conv, _lines_bytes, leads=consumed
     )
 
 

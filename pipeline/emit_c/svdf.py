@@ -43,7 +43,9 @@ def _svdf(context: Context, op: Op) -> LayerCode:
         f"nn_svdf(&{symbol}, {context.source(op)}, {symbol}_feature, {symbol}_time,\n"
         f"            {symbol}_bias, {state_at}, {context.target(op)});"
     )
-    return LayerCode(definitions, call, size, f"    memset({state_at}, 0, {state.size});\n")
+    return LayerCode(
+        definitions, call, size, f"    memset({context.at(state)}, 0, {state.size});\n"
+    )
 
 
 EMITTERS = {"SVDF": Emitter("nn_svdf.h", _svdf)}

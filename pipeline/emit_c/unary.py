@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.emit_c.layer import Context, Emitter, LayerCode
+from pipeline.emit_c.overlap import element_by_element
 from pipeline.emit_c.text import array
 from pipeline.ir import Op
 from pipeline.ops.unary import CODES, FUNCTIONS, table_of
@@ -24,4 +25,8 @@ def look_up(context: Context, op: Op) -> LayerCode:
     return LayerCode(table, call, TABLE_BYTES)
 
 
-EMITTERS = {name: Emitter("nn_lookup.h", look_up) for name in FUNCTIONS if name != "QUANTIZE"}
+EMITTERS = {
+    name: Emitter("nn_lookup.h", look_up, leads=element_by_element)
+    for name in FUNCTIONS
+    if name != "QUANTIZE"
+}

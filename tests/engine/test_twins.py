@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hil.board import PROJECT_DIR
 from pipeline.emit_c import Source, emit, emit_model, generate
-from pipeline.emit_c.choice import LIMIT, choose
+from pipeline.emit_c.choice import GOALS, LIMIT, choose
 from pipeline.emit_c.model import EMITTERS
 from pipeline.interp import run_layers
 from pipeline.ir import Graph
@@ -201,7 +201,7 @@ COMMITTED = PROJECT_DIR / "test_vectors" / "models"
 
 
 @pytest.mark.parametrize("arch", ["cnn", "dense", "lstm"])
-@pytest.mark.parametrize("goal", LIMIT)
+@pytest.mark.parametrize("goal", GOALS)
 def test_every_goal_gives_the_same_bits(arch: str, goal: str, tmp_path: Path) -> None:
     if shutil.which("arm-none-eabi-gcc") is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
@@ -222,9 +222,8 @@ def test_every_goal_gives_the_same_bits(arch: str, goal: str, tmp_path: Path) ->
 def test_goals_keep_what_they_promise() -> None:
     for arch in ("cnn", "dense", "lstm"):
         graph = read_verified(COMMITTED / arch / "int8.tflite")
-        codes = {goal: generate(Source(graph), "m", goal) for goal in LIMIT}
+        codes = {goal: generate(Source(graph), "m", goal) for goal in GOALS}
         least = make_plan(graph, {}).size
         assert codes["size"].constant_bytes <= codes["speed"].constant_bytes
         assert codes["ram"].plan.size <= codes["speed"].plan.size <= LIMIT["speed"] * least
-        if arch != "lstm":  # its gates need scratch beside state, input and output
-            assert codes["ram"].plan.size == least
+        assert codes["ram"].plan.size <= least

@@ -239,7 +239,7 @@ static const struct nn_pool model_4_pool2 = {
 };
 
 static int model_4_pool2_run(void) {
-    nn_max_pool_2d(&model_4_pool2, model_arena.i8 + 720, model_arena.i8 + 0);
+    nn_max_pool_2d(&model_4_pool2, model_arena.i8 + 720, model_arena.i8 + 592);
     return 0;
 }
 
@@ -452,8 +452,8 @@ static const struct nn_conv_2d_sparse model_5_conv3 = {
 };
 
 static int model_5_conv3_run(void) {
-    nn_conv_2d_sparse(&model_5_conv3, model_arena.i8 + 0, model_5_conv3_weights, model_5_conv3_twos,
-                      model_5_conv3_start, model_5_conv3_scale, model_arena.i16 + 256, model_arena.i8 + 64);
+    nn_conv_2d_sparse(&model_5_conv3, model_arena.i8 + 592, model_5_conv3_weights, model_5_conv3_twos,
+                      model_5_conv3_start, model_5_conv3_scale, model_arena.i16 + 0, model_arena.i8 + 592);
     return 0;
 }
 
@@ -468,7 +468,7 @@ static const struct nn_mean model_6_average = {
 };
 
 static int model_6_average_run(void) {
-    nn_mean(&model_6_average, model_arena.i8 + 64, model_arena.i8 + 0);
+    nn_mean(&model_6_average, model_arena.i8 + 592, model_arena.i8 + 64);
     return 0;
 }
 
@@ -650,8 +650,8 @@ static const struct nn_fully_connected_sparse model_7_dense1 = {
 };
 
 static int model_7_dense1_run(void) {
-    nn_fully_connected_sparse(&model_7_dense1, model_arena.i8 + 0, model_7_dense1_weights,
-                              model_7_dense1_twos, model_7_dense1_start, model_7_dense1_scale, model_arena.i8 + 64);
+    nn_fully_connected_sparse(&model_7_dense1, model_arena.i8 + 64, model_7_dense1_weights,
+                              model_7_dense1_twos, model_7_dense1_start, model_7_dense1_scale, model_arena.i8 + 0);
     return 0;
 }
 
@@ -688,8 +688,8 @@ static const struct nn_fully_connected_sparse model_8_scores = {
 };
 
 static int model_8_scores_run(void) {
-    nn_fully_connected_sparse(&model_8_scores, model_arena.i8 + 64, model_8_scores_weights,
-                              model_8_scores_twos, model_8_scores_start, model_8_scores_scale, model_arena.i8 + 4);
+    nn_fully_connected_sparse(&model_8_scores, model_arena.i8 + 0, model_8_scores_weights,
+                              model_8_scores_twos, model_8_scores_start, model_8_scores_scale, model_arena.i8 + 64);
     return 0;
 }
 
@@ -704,7 +704,7 @@ static const struct nn_softmax model_9_softmax_9 = {
 };
 
 static int model_9_softmax_9_run(void) {
-    nn_softmax(&model_9_softmax_9, model_arena.i8 + 4, model_arena.i8 + 0);
+    nn_softmax(&model_9_softmax_9, model_arena.i8 + 64, model_arena.i8 + 0);
     return 0;
 }
 
@@ -721,23 +721,23 @@ const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"conv2", "CONV_2D", model_arena.i8 + 720, 576,
      {model_arena.i8 + 720, NULL, NULL, NULL}, {352, 0, 0, 0},
      {1, 18, 1, 32}, 16, model_3_conv2_run},
-    {"pool2", "MAX_POOL_2D", model_arena.i8 + 0, 288,
+    {"pool2", "MAX_POOL_2D", model_arena.i8 + 592, 288,
      {model_arena.i8 + 720, NULL, NULL, NULL}, {576, 0, 0, 0},
      {1, 9, 1, 32}, 17, model_4_pool2_run},
-    {"conv3", "CONV_2D", model_arena.i8 + 64, 448,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {288, 0, 0, 0},
+    {"conv3", "CONV_2D", model_arena.i8 + 592, 448,
+     {model_arena.i8 + 592, NULL, NULL, NULL}, {288, 0, 0, 0},
      {1, 7, 1, 64}, 18, model_5_conv3_run},
-    {"average", "MEAN", model_arena.i8 + 0, 64,
-     {model_arena.i8 + 64, NULL, NULL, NULL}, {448, 0, 0, 0},
+    {"average", "MEAN", model_arena.i8 + 64, 64,
+     {model_arena.i8 + 592, NULL, NULL, NULL}, {448, 0, 0, 0},
      {1, 64, 0, 0}, 19, model_6_average_run},
-    {"dense1", "FULLY_CONNECTED", model_arena.i8 + 64, 64,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {64, 0, 0, 0},
-     {1, 64, 0, 0}, 20, model_7_dense1_run},
-    {"scores", "FULLY_CONNECTED", model_arena.i8 + 4, 3,
+    {"dense1", "FULLY_CONNECTED", model_arena.i8 + 0, 64,
      {model_arena.i8 + 64, NULL, NULL, NULL}, {64, 0, 0, 0},
+     {1, 64, 0, 0}, 20, model_7_dense1_run},
+    {"scores", "FULLY_CONNECTED", model_arena.i8 + 64, 3,
+     {model_arena.i8 + 0, NULL, NULL, NULL}, {64, 0, 0, 0},
      {1, 3, 0, 0}, 21, model_8_scores_run},
     {"softmax_9", "SOFTMAX", model_arena.i8 + 0, 3,
-     {model_arena.i8 + 4, NULL, NULL, NULL}, {3, 0, 0, 0},
+     {model_arena.i8 + 64, NULL, NULL, NULL}, {3, 0, 0, 0},
      {1, 3, 0, 0}, 22, model_9_softmax_9_run},
 };
 

@@ -14,10 +14,10 @@
 
 /* Activations and scratch; layers that do not run at the same time share bytes. */
 static union {
-    int8_t i8[2508];
-    int16_t i16[1254];
-    int32_t i32[627];
-    uint32_t u32[627];
+    int8_t i8[2208];
+    int16_t i16[1104];
+    int32_t i32[552];
+    uint32_t u32[552];
 } model_arena;
 
 /* Layer 0: UNIDIRECTIONAL_SEQUENCE_LSTM unidirectional_sequence_lstm_0
@@ -305,8 +305,8 @@ static const struct nn_lstm_packed model_0_unidirectional_sequence_lstm_0 = {
 };
 
 static int model_0_unidirectional_sequence_lstm_0_run(void) {
-    nn_lstm_packed(&model_0_unidirectional_sequence_lstm_0, model_arena.i8 + 2112, model_arena.i8 + 2476,
-                   model_arena.i16 + 1206, model_arena.i32 + 400, model_arena.i8 + 0);
+    nn_lstm_packed(&model_0_unidirectional_sequence_lstm_0, model_arena.i8 + 1276, model_arena.i8 + 2176,
+                   model_arena.i16 + 1056, model_arena.i32 + 400, model_arena.i8 + 0);
     return 0;
 }
 
@@ -374,7 +374,7 @@ static int model_3_softmax_3_run(void) {
 
 const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"unidirectional_sequence_lstm_0", "UNIDIRECTIONAL_SEQUENCE_LSTM", model_arena.i8 + 0, 1600,
-     {model_arena.i8 + 2112, NULL, NULL, NULL}, {300, 0, 0, 0},
+     {model_arena.i8 + 1276, NULL, NULL, NULL}, {300, 0, 0, 0},
      {1, 50, 32, 0}, 25, model_0_unidirectional_sequence_lstm_0_run},
     {"strided_slice_1", "STRIDED_SLICE", model_arena.i8 + 1568, 32,
      {model_arena.i8 + 0, NULL, NULL, NULL}, {1600, 0, 0, 0},
@@ -388,14 +388,14 @@ const struct nn_layer model_layers[model_LAYER_COUNT] = {
 };
 
 void model_reset(void) {
-    memset(model_arena.i8 + 2476, -1, 32);
-    memset(model_arena.i16 + 1206, 0, 64);
+    memset(model_arena.i8 + 2176, -1, 32);
+    memset(model_arena.i8 + 2112, 0, 64);
 }
 
 int model_invoke(const int8_t *input, int8_t *output) {
     int status = 0;
     int i;
-    memcpy(model_arena.i8 + 2112, input, model_INPUT_SIZE);
+    memcpy(model_arena.i8 + 1276, input, model_INPUT_SIZE);
     for (i = 0; i < model_LAYER_COUNT && status == 0; i++) {
         status = model_layers[i].run();
     }
@@ -437,7 +437,7 @@ const struct nn_model model_descriptor = {
     model_INPUT_SCALE, model_OUTPUT_SCALE,
     model_INPUT_ZERO_POINT, model_OUTPUT_ZERO_POINT,
     model_ARENA_SIZE,
-    model_arena.i8 + 2112,
+    model_arena.i8 + 1276,
     model_arena.i8 + 0,
     model_layers, model_LAYER_COUNT,
     model_reset,
