@@ -55,7 +55,7 @@ def make_plan(graph: Graph, scratch_bytes: Mapping[int, int], leads: OpLeads | N
     homes = _homes(graph)
     blocks: dict[Key, Block] = {("tensor", i): b for i, b in _tensor_blocks(graph, homes).items()}
     for index, size in scratch_bytes.items():
-        name = f"scratch of {graph.layer_name(graph.ops[index])}"
+        name = _named("scratch", graph, graph.ops[index])
         blocks["scratch", index] = Block(name, size, 2 * index, 2 * index + 1)
     over = dict(_overwritten(graph, homes, blocks, leads or {}))
     offsets = place(blocks, over)
@@ -111,10 +111,22 @@ def _tensor_blocks(graph: Graph, homes: Mapping[int, tuple[int, int]]) -> dict[i
             if graph.tensors[tensor].variable:
                 use(tensor, -1, end)
         use(op.outputs[0], start, last)
-    return {
-        i: Block(f"tensor {i} ({clean(graph.tensors[i].name, 40)})", graph.tensors[i].size, *span)
-        for i, span in spans.items()
-    }
+    names = _names(graph)
+    return {i: Block(names[i], graph.tensors[i].size, *span) for i, span in spans.items()}
+
+
+def _names(graph: Graph) -> dict[int, str]:
+    """Return what people call the tensors that live in the arena."""
+    names = {graph.inputs[0]: "the model's input"}
+    for op in graph.ops:
+        states = (i for i in op.inputs if i != ABSENT and graph.tensors[i].variable)
+        names |= dict.fromkeys(states, _named("state", graph, op))
+        names[op.outputs[0]] = _named("output", graph, op)
+    return names
+
+
+def _named(what: str, graph: Graph, op: Op) -> str:
+    return f"{what} of {clean(graph.layer_name(op), 40)}"
 
 
 def _overwritten(

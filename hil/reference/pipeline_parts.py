@@ -84,13 +84,25 @@ def interpreter() -> Callable[[Graph, NDArray[np.int8]], dict[int, NDArray[Any]]
     return run
 
 
-def recompute(
-    graph: Graph, tensor: int, inputs: dict[int, NDArray[Any]]
-) -> dict[str, NDArray[np.int8]]:
-    """Return a layer's output under named wrong rules: see pipeline/hypotheses.py."""
-    rules: dict[str, NDArray[np.int8]]
-    rules = import_module("pipeline.hypotheses").recompute(graph, tensor, inputs)
-    return rules
+def explain(
+    graph: Graph, tensor: int, inputs: dict[int, NDArray[Any]], actual: NDArray[Any]
+) -> tuple[str, str] | None:
+    """Return the wrong rule that gives a layer's bytes, and its words: see pipeline/hypotheses."""
+    found: tuple[str, str] | None
+    found = import_module("pipeline.hypotheses").explain(graph, tensor, inputs, actual)
+    return found
+
+
+def probes(graph: Graph, tensor: int) -> NDArray[np.int8] | None:
+    """Return inputs whose outputs tell a layer's constants: see pipeline/hypotheses/recover.py."""
+    made: NDArray[np.int8] | None
+    made = import_module("pipeline.hypotheses.recover").probes(graph, tensor)
+    return made
+
+
+def recover(graph: Graph, tensor: int, inputs: NDArray[np.int8], actual: NDArray[Any]) -> Any:
+    """Return pipeline.hypotheses.recover.Recovered from the answers to `probes`; None: nothing."""
+    return import_module("pipeline.hypotheses.recover").recover(graph, tensor, inputs, actual)
 
 
 def experiments(  # noqa: PLR0913, PLR0917 - as pipeline has it
@@ -105,6 +117,11 @@ def experiments(  # noqa: PLR0913, PLR0917 - as pipeline has it
     return import_module("pipeline.experiments").experiments(
         int8, floats, pairs, inputs, calibration, labels
     )
+
+
+def arena(model: Path) -> Any:
+    """Return pipeline.emit_c.arena.Arena of an int8 .tflite as the firmware has it. InputError."""
+    return import_module("pipeline.emit_c.arena").arena_of(model)
 
 
 def preprocessing(mean: Sequence[float], std: Sequence[float]) -> Preprocessing:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hil.board import board_names, load_board
 from hil.errors import clean
+from hil.strict_json import to_json
 from pipeline.emit_c import Emitted, emit_model
 from pipeline.emit_c.choice import GOALS
 from pipeline.ops import OPERATORS
@@ -64,13 +65,15 @@ def _as_json(emitted: Emitted) -> dict[str, object]:
         "model_hash": graph.sha256.hex(),
         "arena_bytes": emitted.code.plan.size,
         "constant_bytes": emitted.code.constant_bytes,
+        "arena": to_json(emitted.code.plan.placed),
         "layers": [
             {
                 "name": graph.layer_name(op),
                 "operator": op.name,
                 "shape": list(graph.output_of(op).shape),
                 "macs": OPERATORS[op.name].macs(graph, op),
+                "kernel": kernel,
             }
-            for op in graph.ops
+            for op, kernel in zip(graph.ops, emitted.code.kernels, strict=True)
         ],
     }

@@ -22,6 +22,8 @@ from pipeline.data.split import Split, split_by_subject
 from pipeline.model_folder import Draft, check_target, complete, write_folder
 
 ARCHS: Final = ("cnn", "lstm", "dense")
+#: What pruning takes at once; see `pipeline.train.fit.prune`.
+PATTERNS: Final = ("single", "pairs")
 #: What the trained bytes depend on, besides this project.
 PACKAGES: Final = (
     "numpy", "scipy", "tensorflow", "tf-keras", "tensorflow-model-optimization",
@@ -50,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default 1)")
     parser.add_argument(
         "--classes", help="comma-separated labels, or all (default: PEN,FEL,ROW for watch)"
+    )
+    parser.add_argument(
+        "--prune",
+        choices=PATTERNS,
+        default=PATTERNS[0],
+        help="what is pruned: single weights (default), or pairs of neighbouring inputs' weights, "
+        "which a device multiplies with one instruction",
     )
     parser.add_argument("--epochs", type=int, help="passes over the data, per training stage")
     parser.add_argument("--force", action="store_true", help="train even if nothing has changed")
@@ -120,7 +129,7 @@ def _draft(
             f"training needs {error.name}, which is not installed: pip install -e '.[train]'"
         ) from None
     preprocessing = build.fit_preprocessing(split.train)
-    built = build.build(arch, split, preprocessing, args.seed, args.epochs)
+    built = build.build(arch, split, preprocessing, args.seed, args.epochs, pattern=args.prune)
     return Draft(
         name=f"{_data_name(args.data)}-{arch}",
         arch=arch,
@@ -152,6 +161,7 @@ def _command(args: argparse.Namespace, arch: str, split: Split) -> str:
     words = ["tinyhil", "train", "--data", data, "--arch", arch]
     words += ["--classes", ",".join(split.test.manifest.classes), "--seed", str(args.seed)]
     words += ["--epochs", str(args.epochs)] if args.epochs else []
+    words += ["--prune", args.prune] if args.prune != PATTERNS[0] else []
     return shlex.join(words)
 
 

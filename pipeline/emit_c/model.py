@@ -54,13 +54,14 @@ class Source:
 class ModelCode:
     """A model as C: the interface, the implementation, and the kernel headers that it needs.
 
-    constant_bytes: weights and tables in flash, without code.
+    constant_bytes: weights and tables in flash, without code. kernels: of each layer, see arena.py.
     """
 
     name: str
     interface: str
     implementation: str
     headers: tuple[str, ...]
+    kernels: tuple[str, ...]
     plan: Plan
     constant_bytes: int
     goal: str = "speed"
@@ -79,17 +80,23 @@ def generate(source: Source, name: str, goal: str = "speed") -> ModelCode:
     layers = [c.emitter.code(context, c.op) for c in choices]
     plan = replace(plan, size=max(plan.size, *(-(-layer.reads_to // 4) * 4 for layer in layers)))
     context = replace(context, plan=plan)
-    running = (c for c in choices if OPERATORS[c.op.name].alias(graph, c.op) is None)
-    headers = {h for c in running if (h := c.emitter.header) is not None}
+    headers = [_header(graph, choice) for choice in choices]
     return ModelCode(
         name=name,
         interface=_interface(source, context),
         implementation="\n".join(_implementation(source, context, choices, layers)),
-        headers=tuple(sorted(headers)),
+        headers=tuple(sorted({header for header in headers if header})),
+        kernels=tuple(header.removesuffix(".h") for header in headers),
         plan=plan,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
         goal=goal,
     )
+
+
+def _header(graph: Graph, choice: Choice) -> str:
+    """Return the header of a layer's kernel, "" where it runs nothing."""
+    runs = OPERATORS[choice.op.name].alias(graph, choice.op) is None
+    return (choice.emitter.header or "") if runs else ""
 
 
 def banner(graph: Graph, name: str, flags: str) -> str:

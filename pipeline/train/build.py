@@ -54,24 +54,36 @@ def constants(preprocessing: Preprocessing) -> PreprocessingConstants:
     return PreprocessingConstants(preprocessing.mean, preprocessing.std)
 
 
-def build(
+def task_of(
     arch: str, split: Split, preprocessing: Preprocessing, seed: int, epochs: int | None
-) -> Built:
-    """Train `arch` in all its variants and measure each on the test windows.
-
-    `epochs` overrides the architecture's own number. Raises ToolError on a wrong conversion.
-    """
-    seed_everything(seed)
-    classes = len(split.test.manifest.classes)
-    task = fit.Task(
+) -> fit.Task:
+    """Return what `arch` is trained on. epochs: overrides the architecture's own number."""
+    return fit.Task(
         arch,
-        classes,
+        len(split.test.manifest.classes),
         _augmented(split.train, preprocessing, seed),
         fit.Examples(preprocessing.normalise(split.validation.raw), split.validation.label),
         epochs or ARCHITECTURES[arch].epochs,
     )
+
+
+def build(  # noqa: PLR0913 - each is an option of `tinyhil train`
+    arch: str,
+    split: Split,
+    preprocessing: Preprocessing,
+    seed: int,
+    epochs: int | None,
+    *,
+    pattern: str = "single",
+) -> Built:
+    """Train `arch` in all its variants and measure each on the test windows.
+
+    epochs: see `task_of`; pattern: see `fit.prune`. Raises ToolError on a wrong conversion.
+    """
+    seed_everything(seed)
+    task = task_of(arch, split, preprocessing, seed, epochs)
     trained = fit.train(task)
-    pruned = fit.prune(task, trained)
+    pruned = fit.prune(task, trained, pattern)
     aware = ARCHITECTURES[arch].quantization_aware
     aware_model = fit.quantization_aware(task, pruned) if aware else None
     with tqdm(total=4 if aware else 3, desc=f"{arch}: convert", unit="model", disable=None) as bar:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.train.architectures import ARCHITECTURES, build
+from pipeline.train.pairs import PrunePairs
 from pipeline.train.runtime import keras, tfmot
 
 BATCH: Final = 64
@@ -69,15 +70,27 @@ def train(task: Task) -> Any:
     return model
 
 
-def prune(task: Task, model: Any) -> Any:
-    """Return a copy of `model` with its smallest weights set to zero, and fine-tuned."""
+def prune(task: Task, model: Any, pattern: str = "single") -> Any:
+    """Return a copy of `model` with its smallest weights set to zero, and fine-tuned.
+
+    pattern: "single" weights, or "pairs" of them (pipeline/train/pairs.py).
+    """
     steps = -(-len(task.train.x) // BATCH) * task.epochs
+    sparsity, ramp, every = (
+        ARCHITECTURES[task.arch].sparsity,
+        int(steps * RAMP),
+        max(1, steps // 50),
+    )
+    if pattern == "pairs":
+        twin = _copy(task, model)
+        _fit(task, twin, "prune pairs", 1.0, [PrunePairs(sparsity, ramp, every)])
+        return twin
     schedule = tfmot.sparsity.keras.PolynomialDecay(
         initial_sparsity=0.0,
-        final_sparsity=ARCHITECTURES[task.arch].sparsity,
+        final_sparsity=sparsity,
         begin_step=0,
-        end_step=int(steps * RAMP),
-        frequency=max(1, steps // 50),
+        end_step=ramp,
+        frequency=every,
     )
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(_copy(task, model), schedule)
     _fit(task, wrapped, "prune", 1.0, [tfmot.sparsity.keras.UpdatePruningStep()])

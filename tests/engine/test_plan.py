@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hil.board import PROJECT_DIR, Board, load_board
 from hil.errors import InputError
 from pipeline.emit_c import Source, generate
+from pipeline.emit_c.arena import arena_of
 from pipeline.emit_c.choice import GOALS, Choice, choose_all
 from pipeline.emit_c.model import EMITTERS
 from pipeline.emit_c.overlap import lead
@@ -189,6 +190,14 @@ def test_the_plan_names_every_block_with_its_place_and_layers() -> None:
     assert all(b.last_layer == len(graph.ops) - 1 for b in plan.placed if b.kind == "state")
 
 
+def test_the_arena_as_data_is_the_plan_of_the_c() -> None:
+    path = MODELS / "cnn" / "int8.tflite"
+    arena, code = arena_of(path, "ram"), generate(Source(read_verified(path)), "m", "ram")
+    assert (arena.size, arena.blocks) == (code.plan.size, code.plan.placed)
+    assert arena.layers[1:3] == ("conv1", "pool1")
+    assert arena.kernels[:3] == ("", "nn_conv_2d_packed", "nn_pool")
+
+
 def with_memory(ram: int, flash: int) -> Board:
     board = load_board("nano33")
     facts = dataclasses.replace(board.facts, ram_size=ram, flash_size=flash)
@@ -204,6 +213,6 @@ def test_budget_says_which_part_and_by_how_much() -> None:
     said = str(refused.value)
     assert f"arena needs {plan.size} bytes" in said
     assert "5 too many" in said
-    assert "tensor 14" in said
+    assert "output of conv1 704 + scratch of conv1" in said
     with pytest.raises(InputError, match=f"weights needs {code.constant_bytes} bytes of 100"):
         check_budget(plan, code.constant_bytes, with_memory(2**20, 100))
