@@ -19,6 +19,7 @@ from hil.errors import InputError, clean
 BACKENDS = {
     "hardware": ("hil.backend.hardware", "HardwareBackend"),
     "embedded": ("hil.backend.embedded", "EmbeddedBackend"),
+    "renode": ("hil.backend.renode", "RenodeBackend"),
     "host": ("hil.backend.host", "HostBackend"),
 }
 
@@ -47,11 +48,11 @@ class Transport(Protocol):
 class Counters:
     """What an emulator counted since its start. Never a board's time.
 
-    instructions: exact number executed; cycles_estimate: by the emulator's cycle model.
+    instructions: exact number executed; cycles_estimate: by the emulator's cycle model, if any.
     """
 
     instructions: int
-    cycles_estimate: int
+    cycles_estimate: int | None
 
 
 class Backend(Protocol):

@@ -1,0 +1,80 @@
+"""The Renode back end: a board's own ELF on Renode's models, which were not written here.
+
+Renode is started and ended per run, headless, in a folder and with a configuration of its own
+(`renode_process`), and driven through a service in its monitor (`renode_link`). It is
+deterministic: virtual time runs only while the harness waits for the firmware, one quantum after
+the other, each instruction in a block of its own, so that the same calls give the same bytes after
+the same number of executed instructions.
+
+What Renode does not show: the line's timing (bytes are there at once, so nothing is ever overrun
+or garbled), a cycle model (one instruction is one cycle, and the DWT counts instructions), and
+USB (no cable is plugged in; its nRF52840 controller has no OUT endpoints, and the STM32L476's is
+not modelled).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hil.backend.base import Counters, Transport
+from hil.backend.renode_link import RenodeLink, RenodeTransport
+from hil.backend.renode_process import RenodeProcess, find, version
+from hil.board import Board
+from hil.errors import InputError, ToolError
+
+#: Virtual seconds in which the firmware starts and falls asleep; a core at work gets more.
+BOOT_S = 0.01
+
+
+class RenodeBackend:
+    """Runs a board's image on Renode; see `hil.backend.base.Backend`."""
+
+    name = "renode"
+    emulated = True
+
+    def __init__(self) -> None:
+        self.description = "Renode"
+        self._process: RenodeProcess | None = None
+        self._link: RenodeLink | None = None
+        self._transport: RenodeTransport | None = None
+        self._crash: str | None = None
+
+    def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
+        """Boot `elf`. Raises ToolError where there is no Renode, or where it does not start."""
+        if elf is None:
+            raise InputError("the renode back end boots an ELF file, and none was given")
+        program = find()
+        self.description = "Renode " + ".".join(map(str, version(program)))
+        self._process = RenodeProcess(program, board, elf)
+        self._link = RenodeLink(self._process.connection, self._process.last_error)
+        self._transport = RenodeTransport(self._link)
+        self._transport.run(BOOT_S)
+        return self._transport
+
+    @property
+    def link(self) -> RenodeLink:
+        """The service, for its monitor and marks. Raises ToolError before `open`."""
+        if self._link is None:
+            raise ToolError("Renode has not been started")
+        return self._link
+
+    def counters(self) -> Counters | None:
+        """Return what was executed from the chip's last reset to the last exchange."""
+        if self._transport is None:
+            return None
+        return Counters(self._transport.instructions, None)
+
+    def crash_report(self) -> str | None:
+        """Return the last error that Renode's CPU logged since `open`, or None."""
+        if self._process is not None:
+            self._crash = self._process.cpu_error()
+        return self._crash
+
+    def close(self) -> None:
+        """End the process; harmless when repeated."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._process is not None:
+            self.crash_report()
+            self._process.close()
+            self._process = None

@@ -1,0 +1,81 @@
+"""A Renode to test with: the stand-in of fake_renode.py, or the real one where it is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil.backend.renode import RenodeBackend
+from hil.backend.renode_process import find, version
+from hil.board import PROJECT_DIR, board_names, load_board
+from hil.errors import ToolError
+from hil.firmware.build import build
+
+FAKE = Path(__file__).with_name("fake_renode.py")
+
+#: Makes a stand-in with these faults the Renode that is found.
+Pretend = Callable[..., Path]
+
+
+@pytest.fixture
+def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Install the stand-in. launcher: as a script whose child it is, as the source's own is."""
+
+    def install(*, launcher: bool = False, **faults: Any) -> Path:
+        program = tmp_path / "bin" / "renode"
+        program.parent.mkdir(exist_ok=True)
+        start = "" if launcher else "exec "
+        program.write_text(f'#!/bin/sh\n{start}"{sys.executable}" "{FAKE}" "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("RENODE", str(program))
+        monkeypatch.setenv("FAKE_RENODE", json.dumps(faults))
+        monkeypatch.setenv("PYTHONPATH", str(PROJECT_DIR))
+        return program
+
+    return install
+
+
+@pytest.fixture
+def elf(tmp_path: Path) -> Path:
+    """Return an image for machines that do not look at it."""
+    path = tmp_path / "firmware.elf"
+    path.write_bytes(b"\x7fELF")
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed() -> str:
+    """Return the real Renode's version; skip where there is none."""
+    try:
+        return ".".join(map(str, version(find())))
+    except ToolError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=board_names())
+def image(installed: str, request: pytest.FixtureRequest) -> tuple[str, Path]:
+    """Return a board's name and its committed model's image."""
+    return request.param, build(load_board(request.param), None)
+
+
+@pytest.fixture
+def renode() -> Iterator[RenodeBackend]:
+    """Return a back end that is closed at the end."""
+    backend = RenodeBackend()
+    yield backend
+    backend.close()
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z" and os.path.exists(f"/proc/{pid}")
