@@ -86,8 +86,9 @@ class Bus:
         self.peripherals = peripherals
 
     def pages(self) -> list[int]:
-        """Return the start of every page that holds a peripheral."""
-        return sorted({p.base // PAGE * PAGE for p in self.peripherals})
+        """Return the start of every page that holds a peripheral, or a part of one."""
+        spans = (range(p.base // PAGE, (p.base + p.size - 1) // PAGE + 1) for p in self.peripherals)
+        return sorted({page * PAGE for span in spans for page in span})
 
     def find(self, address: int) -> Peripheral:
         """Return the peripheral at `address`. Raises BusError where there is none."""

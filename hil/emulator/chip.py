@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -58,6 +59,14 @@ class Chip(ABC):
     def usb(self) -> UsbController | None:
         """The USB controller, None where none is modelled."""
         return None
+
+    def settle(self) -> None:
+        """The core has gone to sleep: what takes longer than its work, as crystals do, is done."""
+        return
+
+    def on_leave(self, leave: Callable[[str], None]) -> None:
+        """Take what is to be called, with the reason, when the image hands the chip to its ROM."""
+        return
 
     @property
     @abstractmethod

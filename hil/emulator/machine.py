@@ -99,6 +99,8 @@ class Machine:
         self.registers = Registers(self._uc)
         self.exceptions = Exceptions(self.core, self.registers)
         self.chip = CHIPS[chip](self.core, options.device_id)
+        self.chip.on_leave(self._leave)
+        self._left: str | None = None
         self._add_core_peripherals()
         self._map_memory()
         self._add_runner()
@@ -206,6 +208,11 @@ class Machine:
         self._stops.reset_requested = True
         self._stop(Stop.PYTHON)
 
+    def _leave(self, reason: str) -> None:
+        """End the image: it has handed the chip to something that is not emulated."""
+        self._left = reason
+        self._stop(Stop.PYTHON)
+
     def _report(self, crash: Crash) -> None:
         self.crashes.append(crash)
         self.crash_count += 1
@@ -256,6 +263,7 @@ class Machine:
                 self._serve_usb()
                 return State.RUNNING
             if result is Run.ASLEEP:
+                self.chip.settle()
                 if self._serve_usb():
                     continue
                 return State.ASLEEP
@@ -271,7 +279,9 @@ class Machine:
 
     def _deal(self, result: Run) -> None:
         """Deal with what stopped the run loop."""
-        if self._stops.takes_reset():
+        if self._left is not None:
+            self.halted, self._left = self._left, None
+        elif self._stops.takes_reset():
             self.reset(ResetKind.SOFTWARE)
         elif not self._stops.deal(result):
             self.halted = "locked up: a fault in a fault handler"

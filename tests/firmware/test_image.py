@@ -25,7 +25,7 @@ USB_FLASH, USB_RAM = 5_500, 1_500
 #: nRF52840 PS 4.2.4, RM0351 table 57.
 INTERRUPTS = {
     "nano33": {"power_interrupt": 0, "uart_interrupt": 2, "usb_interrupt": 39},
-    "sensortile": {"uart_interrupt": 53},
+    "sensortile": {"clock_interrupt": 5, "uart_interrupt": 53, "usb_interrupt": 67},
 }
 
 

@@ -65,7 +65,7 @@ static int device(const struct usb_identity *identity, struct usb_data *data) {
 
 /* USB 2.0 9.6.7: UTF-16LE, without a NUL; ASCII's characters are its first 128. */
 static int string(const char *text, struct usb_data *data) {
-    static uint8_t bytes[64];
+    static uint8_t bytes[128];
     size_t size = 2;
     for (; *text && size < sizeof bytes; size += 2U) {
         bytes[size] = (uint8_t)*text++;

@@ -13,7 +13,7 @@ extern "C" {
 
 struct usb_identity {
     uint16_t vendor, product, release; /* release in BCD: 0x0102 is 1.2 */
-    const char *manufacturer, *name;   /* ASCII, at most 31 characters are shown */
+    const char *manufacturer, *name;   /* ASCII, at most 63 characters are shown */
     char serial[USB_SERIAL_SIZE];
 };
 

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hil.emulator.bus import BusError, Peripheral
 from hil.emulator.chip import Chip, Memory, ResetKind, StartState
+from hil.emulator.exceptions import FIRST_IRQ
 from hil.emulator.state import CoreState
 from hil.emulator.stm32l476.uart import StmUart
+from hil.emulator.stm32l476.usb import OtgFs, Surroundings
 from hil.emulator.uart import Uart
+from hil.emulator.usb import UsbController, raise_interrupt
 
 IRQS, PRIORITY_BITS = 82, 4
 FLASH = 0x08000000
 
-CR, CFGR, PLLCFGR, CIER = 0x00, 0x08, 0x0C, 0x18
+CR, CFGR, PLLCFGR, CIER, CICR, AHB2RSTR = 0x00, 0x08, 0x0C, 0x18, 0x20, 0x2C
 ENABLES = (0x48, 0x4C, 0x50, 0x58, 0x5C, 0x60)
-CCIPR, CSR = 0x88, 0x94
+AHB2ENR, CCIPR, BDCR, CSR = 0x4C, 0x88, 0x90, 0x94
 HSION, HSIRDY, PLLON, PLLRDY, MSION, MSIRDY = 1 << 8, 1 << 10, 1 << 24, 1 << 25, 1, 2
+MSIPLLEN, MSI_48_MHZ, CLK48_MSI = 1 << 2, 11 << 4 | 1 << 3, 3 << 26
+LSEON, LSERDY, LSE_EVENT, RCC_IRQ = 1 << 0, 1 << 1, 1 << 1, 5
+OTGFS, DBP, USV = 1 << 12, 1 << 8, 1 << 10
 MSI, HSI, PLL = 0, 1, 3
-MSI_HZ, HSI_HZ = 4_000_000, 16_000_000
+HSI_HZ = 16_000_000
+#: By MSIRANGE (6.4.1); 4 MHz after a reset, whatever it says.
+MSI_HZ = (
+    100_000, 200_000, 400_000, 800_000, 1_000_000, 2_000_000,
+    4_000_000, 8_000_000, 16_000_000, 24_000_000, 32_000_000, 48_000_000,
+)  # fmt: skip
 PINRSTF, BORRSTF, SFTRSTF, RMVF = 1 << 26, 1 << 27, 1 << 28, 1 << 23
 
 
-class Rcc(Peripheral):
-    """Reset and clock control (RM0351 6.4): oscillators are ready at once."""
+class Pwr(Peripheral):
+    """Power control (RM0351 5.4): the voltage range is there at once."""
 
     def __init__(self) -> None:
+        super().__init__("PWR", 0x40007000)
+        self.store(0x00, 0x200)
+        self.store(0x04)
+        self.on(0x14, lambda: 0)
+
+
+class Rcc(Peripheral):
+    """Reset and clock control (RM0351 6.4): oscillators are ready at once.
+
+    The 32 kHz crystal is not: it runs once the core has gone to sleep (`settle`), and from then on
+    until the power goes. `otg` is the USB controller, which RCC can reset.
+    """
+
+    def __init__(self, core: CoreState, pwr: Pwr) -> None:
         super().__init__("RCC", 0x40021000)
         self.causes = 0
+        self.otg: Peripheral | None = None
+        self._core, self._pwr = core, pwr
+        self._crystal = self._crystal_event = self._interrupts = 0
         self.store(CR, 0x63)
         self.on(CR, self._read_control, self._write_control)
         self.store(CFGR)
         self.on(CFGR, self._read_configuration, self._write_configuration)
         self.store(PLLCFGR, 0x1000)
-        self.on(CIER, lambda: 0, self._refuse_interrupts)
+        self.on(CIER, lambda: self._interrupts, self._write_interrupts)
+        self.on(CICR, write=self._clear_interrupts)
+        self.store(AHB2RSTR)
+        self.on(AHB2RSTR, write=self._write_resets)
+        self.on(BDCR, lambda: self._crystal, self._write_backup)
         for offset in (*ENABLES, CCIPR):
             self.store(offset)
         self.on(CSR, lambda: self.causes, self._write_status)
@@ -43,8 +77,10 @@ class Rcc(Peripheral):
         return value
 
     def _write_control(self, value: int) -> None:
-        if value & ~(0xFB | HSION | HSIRDY | PLLON | PLLRDY):
+        if value & ~(0xFF | HSION | HSIRDY | PLLON | PLLRDY) or value >> 4 & 0xF >= len(MSI_HZ):
             raise BusError(f"RCC: CR = 0x{value:X} is not modelled")
+        if value & MSIPLLEN and not self._crystal & LSERDY:
+            raise BusError("RCC: MSIPLLEN without a crystal that runs (6.4.1)")
         self[CR] = value
 
     def _read_configuration(self) -> int:
@@ -58,9 +94,46 @@ class Rcc(Peripheral):
         if self._read_control() & needed:
             self[CFGR] = source
 
-    def _refuse_interrupts(self, value: int) -> None:
-        if value:
-            raise BusError("RCC: clock interrupts are not modelled")
+    def _write_interrupts(self, value: int) -> None:
+        if value & ~LSE_EVENT:
+            raise BusError(f"RCC: clock interrupts 0x{value:X} are not modelled")
+        self._interrupts = value
+
+    def _clear_interrupts(self, value: int) -> None:
+        self._crystal_event &= ~value
+
+    def _write_resets(self, value: int) -> None:
+        if value & ~OTGFS:
+            raise BusError(f"RCC: AHB2RSTR = 0x{value:X} is not modelled")
+        self[AHB2RSTR] = value
+        if value and self.otg is not None:
+            self.otg.reset()
+
+    def _write_backup(self, value: int) -> None:
+        if not self._pwr[0x00] & DBP or value & ~(LSEON | LSERDY):
+            raise BusError(f"RCC: BDCR = 0x{value:X} without PWR_CR1.DBP, or not modelled")
+        self._crystal = self._crystal & LSERDY | value & LSEON if value & LSEON else 0
+
+    def settle(self) -> None:
+        """Time has passed: a crystal that was switched on runs, and says so if it was asked to."""
+        if self._crystal == LSEON:
+            self._crystal |= LSERDY
+            self._crystal_event = LSE_EVENT & self._interrupts
+        raise_interrupt(self._core, FIRST_IRQ + RCC_IRQ, bool(self._crystal_event))
+
+    def reset(self) -> None:
+        """Return to the reset values; the crystal runs on."""
+        super().reset()
+        self._interrupts = self._crystal_event = 0
+
+    def lose_power(self) -> None:
+        """Stop the crystal."""
+        self._crystal = 0
+
+    def has_usb_clock(self) -> bool:
+        """Return whether 48 MHz are there, trimmed: 0.25 % (USB 2.0 7.1.11)."""
+        wanted = MSION | MSI_48_MHZ | MSIPLLEN
+        return self[CR] & (0xF8 | wanted) == wanted and self[CCIPR] & CLK48_MSI == CLK48_MSI
 
     def _write_status(self, value: int) -> None:
         if value & RMVF:
@@ -69,21 +142,30 @@ class Rcc(Peripheral):
     def core_hz(self) -> int:
         """Return the system clock as programmed."""
         source = self[CFGR] & 3
+        msi_hz = MSI_HZ[self[CR] >> 4 & 0xF] if self[CR] & 8 else MSI_HZ[6]
         if source != PLL:
-            return HSI_HZ if source == HSI else MSI_HZ
+            return HSI_HZ if source == HSI else msi_hz
         setting = self[PLLCFGR]
-        base = {1: MSI_HZ, 2: HSI_HZ}.get(setting & 3, 0)
+        base = {1: msi_hz, 2: HSI_HZ}.get(setting & 3, 0)
         divided = base // ((setting >> 4 & 7) + 1) * (setting >> 8 & 0x7F)
         return divided // (2 * (setting >> 25 & 3) + 2)
 
 
-class Pwr(Peripheral):
-    """Power control (RM0351 5.4): the voltage range is there at once."""
+class Syscfg(Peripheral):
+    """System configuration (RM0351 9.2): the ROM mapped at 0, which the image does to leave for it.
+
+    What the ROM does then is not emulated.
+    """
 
     def __init__(self) -> None:
-        super().__init__("PWR", 0x40007000)
-        self.store(0x00, 0x200)
-        self.on(0x14, lambda: 0)
+        super().__init__("SYSCFG", 0x40010000)
+        self.leave: Callable[[str], None] = lambda _reason: None
+        self.on(0x00, write=self._map)
+
+    def _map(self, value: int) -> None:
+        if value != 1:
+            raise BusError(f"SYSCFG: MEMRMP = 0x{value:X} is not modelled")
+        self.leave("SYSCFG_MEMRMP is 1: the board runs the bootloader in its ROM (DFU)")
 
 
 class Flash(Peripheral):
@@ -132,21 +214,54 @@ class Stm32l476(Chip):
     )
 
     def __init__(self, core: CoreState, device_id: int) -> None:
-        self._rcc = Rcc()
+        self._pwr = Pwr()
+        self._rcc = Rcc(core, self._pwr)
         self._uart = StmUart(core, self._rcc.core_hz)
+        self._ports = [Gpio(letter, 0x48000000 + 0x400 * i) for i, letter in enumerate("ABCDEFGH")]
+        self._usb = OtgFs(core, Surroundings(self._has_usb_clock, self._lack_of_usb, self.core_hz))
+        self._rcc.otg = self._usb
+        self._syscfg = Syscfg()
         self._peripherals: list[Peripheral] = [
             self._rcc,
             self._uart,
-            Pwr(),
+            self._pwr,
+            self._usb,
+            self._syscfg,
             Flash(),
             Uid(device_id),
-            *(Gpio(letter, 0x48000000 + 0x400 * i) for i, letter in enumerate("ABCDEFGH")),
+            *self._ports,
         ]
 
     @property
     def uart(self) -> Uart:
         """UART5."""
         return self._uart
+
+    @property
+    def usb(self) -> UsbController | None:
+        """OTG_FS."""
+        return self._usb
+
+    def _has_usb_clock(self) -> bool:
+        return bool(self._rcc[AHB2ENR] & OTGFS)
+
+    def _lack_of_usb(self) -> str | None:
+        port = self._ports[0]
+        if not self._rcc.has_usb_clock():
+            return "without 48 MHz from MSI, trimmed by the crystal (6.2.3)"
+        if not self._pwr[0x04] & USV:
+            return "without its supply (PWR_CR2.USV)"
+        if port[0x00] >> 22 & 0xF != 0xA or port[0x24] >> 12 & 0xFF != 0xAA:
+            return "without its pins: PA11 and PA12, alternate function 10"
+        return None
+
+    def settle(self) -> None:
+        """Let the crystal start."""
+        self._rcc.settle()
+
+    def on_leave(self, leave: Callable[[str], None]) -> None:
+        """Take what is called when the ROM is mapped at 0."""
+        self._syscfg.leave = leave
 
     @property
     def peripherals(self) -> list[Peripheral]:
@@ -159,6 +274,8 @@ class Stm32l476(Chip):
 
     def note_reset(self, kind: ResetKind) -> str | None:
         """Set RCC_CSR; every reset also drives the pin (RM0351 6.1.2)."""
+        if kind is ResetKind.POWER:
+            self._rcc.lose_power()
         self._rcc.causes |= (
             PINRSTF
             | {

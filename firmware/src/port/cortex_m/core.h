@@ -4,10 +4,11 @@
  *
  *   register      address      written with, or read for
  *   SYST_CSR      0xE000E010   0: a bootloader's tick stops
- *   NVIC_ISER     0xE000E100+  the UART's interrupt on
+ *   NVIC_ISER     0xE000E100+  the links' interrupts on
  *   NVIC_ICER     0xE000E180+  all off, at start
+ *   NVIC_ISPR     0xE000E200+  makes one pending that would not come by itself
  *   NVIC_ICPR     0xE000E280+  none pending, at start
- *   NVIC_IPR      0xE000E400+  the UART's priority (byte access): below the faults'
+ *   NVIC_IPR      0xE000E400+  the links' priority (byte access): below the faults'
  *   ICSR          0xE000ED04   SysTick and PendSV not pending
  *   VTOR          0xE000ED08   the image's vector table
  *   AIRCR         0xE000ED0C   SYSRESETREQ
@@ -33,6 +34,7 @@
 #define SYST_CSR REGISTER(0xE000E010U)
 #define NVIC_ISER(word) REGISTER(0xE000E100U + 4U * (word))
 #define NVIC_ICER(word) REGISTER(0xE000E180U + 4U * (word))
+#define NVIC_ISPR(word) REGISTER(0xE000E200U + 4U * (word))
 #define NVIC_ICPR(word) REGISTER(0xE000E280U + 4U * (word))
 #define NVIC_IPR(interrupt) REGISTER_BYTE(0xE000E400U + (interrupt))
 
@@ -99,6 +101,16 @@ static inline void barrier(void) {
 static inline void nvic_enable(uint32_t interrupt, uint8_t priority) {
     NVIC_IPR(interrupt) = priority;
     NVIC_ISER(interrupt / 32U) = 1U << (interrupt % 32U);
+}
+
+static inline void nvic_set_pending(uint32_t interrupt) {
+    NVIC_ISPR(interrupt / 32U) = 1U << (interrupt % 32U);
+}
+
+/* At least `milliseconds`: a loop takes three cycles or more. */
+static inline void core_pause(uint32_t milliseconds, uint32_t clock_hz) {
+    for (uint32_t i = 0; i < milliseconds * (clock_hz / 3000U); i++)
+        __asm volatile("");
 }
 
 _Noreturn void core_reset(void);

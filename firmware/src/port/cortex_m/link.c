@@ -3,6 +3,7 @@
 #include "link.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "chip.h"
 #include "core.h"
@@ -20,6 +21,8 @@ static const struct link uart = {uart_read, uart_kick, uart_idle, uart_is_open};
 static const struct link *volatile carrier = &uart; /* carries the session */
 static const struct link *other;                    /* NULL: there is but the UART */
 static struct hello_listener listener;              /* on the other one */
+static uint8_t hello[HELLO_LINE_MAX + 2U];          /* the one that moved the session here */
+static size_t hello_size;
 
 static void order(void) {
     atomic_signal_fence(memory_order_acq_rel);
@@ -111,33 +114,46 @@ static size_t read_from(const struct link *link, uint8_t *data, size_t size) {
     return count;
 }
 
-/* Returns the size of a HELLO that came over the other link, now in `data`; 0: none. */
-static size_t listen(uint8_t *data, size_t size) {
+/* Puts a HELLO that came over the other link into `hello`; returns its size, 0: none came. */
+static size_t listen(void) {
     uint8_t byte;
     while (read_from(other, &byte, 1U) > 0U) {
-        const size_t found = hello_listen(&listener, byte, data, size);
+        const size_t found = hello_listen(&listener, byte, hello, sizeof hello);
         if (found)
             return found;
     }
     return 0U;
 }
 
-size_t hal_read(uint8_t *data, size_t size) {
+/* To the link that is left when the carrier's host is gone, or to the one that a HELLO came over;
+ * hal_read gives that HELLO first. */
+static void follow_session(void) {
     if (!carrier->is_open())
         move_session();
-    if (other && other->is_open()) {
-        const size_t hello = listen(data, size);
-        if (hello) {
-            move_session();
-            return hello;
-        }
+    if (!other || !other->is_open())
+        return;
+    const size_t size = listen();
+    if (size) {
+        hello_size = size;
+        move_session();
+    }
+}
+
+size_t hal_read(uint8_t *data, size_t size) {
+    follow_session();
+    if (hello_size && hello_size <= size) {
+        const size_t count = hello_size;
+        memcpy(data, hello, count);
+        hello_size = 0U;
+        return count;
     }
     return read_from(carrier, data, size);
 }
 
+/* A host that has stopped reading must not keep the other link's HELLO from being heard. */
 size_t hal_write(const uint8_t *data, size_t size) {
-    if (!carrier->is_open())
-        move_session();
+    if (!carrier->is_open() || send_head - send_tail == LINK_SEND_SIZE)
+        follow_session();
     uint32_t head = send_head;
     const uint32_t room = LINK_SEND_SIZE - (head - send_tail);
     const size_t count = size < room ? size : room;

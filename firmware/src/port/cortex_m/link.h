@@ -2,7 +2,7 @@
  * a chip drives it. One at a time carries the session: the UART until a valid HELLO comes over the
  * other. A HELLO moves the session each time, and not only the first time: a host that has gone
  * says nothing, and would otherwise lock the other link out until a reset. USB gives the session
- * back when the host closes the port or the cable is pulled.
+ * back when the host closes the port or the cable is pulled, where the chip can tell that.
  *
  * What is sent goes through one ring, to the link that carries the session; each link has a ring of
  * its own for what it receives. */

@@ -5,11 +5,15 @@
 #include "wire_schema.h"
 
 #define HSI_CLOCK_HZ 16000000U
-#define CORE_CLOCK_HZ 80000000U
 #define FLASH_WAIT_STATES 4U /* RM0351 table 9: range 1, up to 80 MHz */
 
 /* Far more than any oscillator's start-up (PLL lock 40 µs at most, STM32L476 data sheet 6.3.8). */
 #define WAIT_LOOPS 100000U
+
+#define BUS_MILLISECONDS 10U
+#define ROM_WANTED 0x44465521U
+
+static uint32_t rom_wanted __attribute__((section(".retained")));
 
 static int wait_for(volatile uint32_t *address, uint32_t mask, uint32_t value) {
     for (uint32_t i = 0; i < WAIT_LOOPS; i++) {
@@ -47,8 +51,32 @@ static void prepare_for_80_mhz(void) {
     (void)wait_for(&FLASH_ACR, FLASH_ACR_LATENCY, FLASH_WAIT_STATES);
 }
 
+/* The request that asked for it is still being answered, which OTG_FS does by itself. */
+void chip_enter_bootloader(void) {
+    core_pause(BUS_MILLISECONDS, CORE_CLOCK_HZ);
+    rom_wanted = ROM_WANTED;
+    core_reset();
+}
+
+/* The ROM's DFU (ST's AN2606), right after a reset and with the core as a reset leaves it: it is
+ * what a boot with BOOT0 set runs, and it does its own clocks. Its USB is 0483:df11. */
+static void enter_rom(void) {
+    RCC_APB2ENR |= APB2ENR_SYSCFG;
+    (void)RCC_APB2ENR;
+    SYSCFG_MEMRMP = MEMRMP_ROM;
+    SCB_VTOR = 0U;
+    SCB_CCR = CCR_STKALIGN;
+    SCB_SHCSR = 0U;
+    barrier();
+    __asm volatile("msr msp, %0\n\tcpsie i\n\tbx %1" : : "r"(ROM(0)), "r"(ROM(1)));
+}
+
 /* Should the PLL not lock, the firmware runs from HSI16 and HELLO says so in clock_hz. */
 uint32_t chip_start(void) {
+    if (rom_wanted == ROM_WANTED) {
+        rom_wanted = 0U;
+        enter_rom();
+    }
     run_from_hsi();
     prepare_for_80_mhz();
     RCC_PLLCFGR = PLLCFGR_HSI16 | PLLCFGR_M(1U) | PLLCFGR_N(10U) | PLLCFGR_R(2U) | PLLCFGR_REN;
@@ -75,6 +103,3 @@ uint8_t chip_reset_cause(void) {
 uint64_t chip_device_id(void) {
     return (uint64_t)(UID(2) ^ UID(1)) << 32 | UID(0);
 }
-
-/* This chip's controller is not driven: the UART is its only link. */
-void usb_start(void) {}

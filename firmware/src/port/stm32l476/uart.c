@@ -11,11 +11,6 @@
 #define ALTERNATE_UART5 8U
 #define PRIORITY 0x80U
 
-static void set_field(volatile uint32_t *address, uint32_t index, uint32_t bits, uint32_t value) {
-    const uint32_t mask = ((1U << bits) - 1U) << (bits * index);
-    *address = (*address & ~mask) | value << (bits * index);
-}
-
 static void set_pins(void) {
     RCC_AHB2ENR |= AHB2ENR_GPIOC | AHB2ENR_GPIOD;
     (void)RCC_AHB2ENR; /* the clock is on two cycles later: RM0351 6.2.19 */
