@@ -44,8 +44,13 @@ TOOLS = {
     "tool-dfuutil": ("dfu-util", "apt-get install dfu-util"),
 }
 
-#: What an upload needs, by protocol. sam-ba is hil/upload.py; st-flash is not in the registry.
-UPLOAD_PACKAGES = {"stlink": "tool-openocd", "dfu": "tool-dfuutil"}
+#: What an upload needs, by protocol. sam-ba is hil/upload; pyocd is from
+#: pip; st-flash is not in the registry.
+UPLOAD_PACKAGES = {
+    "stlink": "tool-openocd",
+    "cmsis-dap": "tool-openocd",
+    "dfu": "tool-dfuutil",
+}
 
 #: Seconds to look for the registry: PlatformIO itself tries for a minute, then gives no reason.
 REGISTRY_TIMEOUT_S = 3.0

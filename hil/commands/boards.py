@@ -6,10 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from serial.tools import list_ports
-
 from hil.board import Board, board_names, load_board
-from hil.errors import clean
+from hil.ports import serial_ports
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +31,9 @@ def matching_ports(board: Board) -> list[str]:
     A board on a USB-serial adapter is not among them: the port shows the adapter's id.
     """
     return [
-        f"{port.device} ({clean(port.description or 'no description', 60)})"
-        for port in list_ports.comports()
-        if (port.vid, port.pid) in board.usb_ids
+        f"{port} ({port.description or 'no description'})"
+        for port in serial_ports()
+        if port.usb_id in board.usb_ids
     ]
 
 

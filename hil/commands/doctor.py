@@ -22,11 +22,21 @@ WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are no options of its own."""
+    """Add the options."""
+    parser.add_argument(
+        "--udev",
+        action="store_true",
+        help="print udev rules that let you use the boards and their debug probes (Linux)",
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
     """Print what was found; 0 when the main job (emulated runs, built from source) can run."""
+    if args.udev:
+        from hil.doctor.udev import udev_rules
+
+        print(json.dumps({"rules": udev_rules()}) if args.json else udev_rules())
+        return 0
     found = _examine()
     can = all(job.ready(results) for job, results in found if job.main)
     print(as_json(found, can) if args.json else as_text(found, can))

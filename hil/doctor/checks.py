@@ -166,7 +166,8 @@ def _names(ports: list[Port]) -> str:
 
 def _join(machine: Machine, port: Port) -> str:
     command = ("usermod", "-aG", port.group, '"$USER"')
-    return " ".join((*_sudo(machine), *command)) + ", then log in again"
+    group = " ".join((*_sudo(machine), *command)) + ", then log in again"
+    return f"{group}; or, on Linux: tinyhil doctor --udev"
 
 
 def disk(machine: Machine) -> Result:

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ QUIET_PLATFORMIO: Final = {
 #: A build takes seconds; the registry's compiler, where it must be fetched, some minutes.
 TIMEOUT_S: Final = 1800
 
-#: How hil/upload.py begins its one line of error.
+#: How `python -m hil.upload` begins its one line of error.
 UPLOADER_SAYS: Final = "upload: "
 
 #: Builds of other models and baud rates that are kept, a megabyte each. Far more than are in use at
@@ -118,7 +119,7 @@ def upload(
     """
     command = ["run", "-e", board.name, "-t", "upload"]
     command += ["--upload-port", port] if port else []
-    result = run_platformio(command, model, baud)
+    result = run_platformio(command, model, baud, show_from=b"Uploading")
     if result.returncode == 0:
         return
     reason = why_failed(result.stdout)
@@ -130,28 +131,60 @@ def upload(
 
 
 def run_platformio(
-    arguments: Sequence[str], model: Path | None = None, baud: int | None = None
+    arguments: Sequence[str],
+    model: Path | None = None,
+    baud: int | None = None,
+    show_from: bytes | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `pio` in the project; return its exit code and its output, both streams together."""
+    """Run `pio` in the project; return its exit code and its output, both streams together.
+
+    show_from: from where this stands in the output, it is shown on a terminal as it comes: an
+    upload takes seconds, and its tool draws a bar.
+    """
     if importlib.util.find_spec("platformio") is None:
         raise ToolError("PlatformIO is not installed: pip install -e '.[firmware]'")
     command = [sys.executable, "-m", "platformio", *arguments]
     with _turn():
-        try:
-            return subprocess.run(
-                command,
-                cwd=PROJECT_DIR,
-                env=_environment(model, baud),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"`pio {' '.join(arguments)}` took over {TIMEOUT_S} s") from None
+        return _run(command, _environment(model, baud), show_from)
+
+
+def _run(
+    command: list[str], environment: dict[str, str], show_from: bytes | None
+) -> subprocess.CompletedProcess[str]:
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT_DIR,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    watchdog = threading.Timer(TIMEOUT_S, process.kill)
+    watchdog.start()
+    try:
+        output = _read(process, show_from if sys.stderr.isatty() else None)
+        code = process.wait()
+    finally:
+        in_time = watchdog.is_alive()
+        watchdog.cancel()
+        process.kill()
+    if not in_time:
+        raise ToolError(f"`pio {' '.join(command[3:])}` took over {TIMEOUT_S} s")
+    return subprocess.CompletedProcess(command, code, output.decode(errors="replace"))
+
+
+def _read(process: subprocess.Popen[bytes], show_from: bytes | None) -> bytes:
+    assert process.stdout is not None
+    output, shown = b"", None
+    while chunk := os.read(process.stdout.fileno(), 4096):
+        output += chunk
+        if show_from is not None and shown is None and show_from in output:
+            shown = output.index(show_from)
+        if shown is not None:
+            os.write(sys.stderr.fileno(), output[shown:])
+            shown = len(output)
+    process.stdout.close()
+    return output
 
 
 def _environment(model: Path | None, baud: int | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hil.board import Board, load_board
 from hil.errors import InputError
 from hil.firmware.build import image_size
 from hil.firmware.recipe import RETAINED_SIZE, STACK_SIZE
-from hil.upload import read_image
+from hil.upload.image import read_image
 
 #: Bytes. What everything but the model and libc may take: the protocol's server, its buffers and
 #: the port. Rings 12 KB, frame buffers 2 KB.

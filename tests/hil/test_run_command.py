@@ -14,7 +14,6 @@ from fake_device import MODEL, FakeBackend
 
 from hil.board import load_board
 from hil.cli import main
-from hil.commands import boards
 from hil.errors import NoAnswerError
 from hil.record import load_run
 
@@ -172,7 +171,9 @@ def test_a_port_where_nobody_answers_says_how_to_flash(
 
 
 def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:
-    return SimpleNamespace(vid=vid, pid=pid, device=device, description=description)
+    return SimpleNamespace(
+        vid=vid, pid=pid, device=device, description=description, serial_number=None, location=None
+    )
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> None:
         port(0x0403, 0x6001, "/dev/ttyUSB0", "adapter"),
         port(None, None, "/dev/ttyS0", "n/a"),
     ]
-    monkeypatch.setattr(boards.list_ports, "comports", lambda: found)
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: found)
 
 
 def test_boards_for_people(ports: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from hil.board import board_names, load_board
 from hil.cli import main
 from hil.doctor import checks as doctor
 from hil.doctor.checks import Result
@@ -115,7 +117,9 @@ PIP = "/venv/bin/python -m pip install "
         (Fake(free=10**9), "train", "disk space", "ok", "1.0 GB free", None),
         (Fake(serial=()), "flash-nano33", "serial port", "missing", "none", "tinyhil boards"),
         (Fake(serial=(replace(NANO, usable=False),)), "flash-nano33", "serial port", "missing",
-         "no permission for /dev/ttyACM0", 'sudo usermod -aG dialout "$USER", then log in again'),
+         "no permission for /dev/ttyACM0",
+         'sudo usermod -aG dialout "$USER", then log in again; '
+         'or, on Linux: tinyhil doctor --udev'),
         (Fake(serial=(replace(NANO, usb_id=None),)), "flash-nano33", "serial port", "ok",
          "none is nano33", None),
         (Fake(tools=TOOLS - {"openocd"}), "flash-sensortile", "uploader", "missing",
@@ -212,3 +216,16 @@ def test_a_machine_without_even_the_doctors_packages_gets_one_line(
 def test_this_machine_can_be_looked_at() -> None:
     for _, results in doctor.examine(Machine()):
         assert all(isinstance(r, Result) and r.found for r in results)
+
+
+def test_udev_rules_name_every_board_and_probe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--udev"]) == 0
+    rules = [line for line in capsys.readouterr().out.splitlines() if line and line[0] != "#"]
+    term = r'[A-Z]+(\{\w+\})?(==|=|\+=)"[^"]*"'  # udev(7): key, operator, value in quotes
+    assert all(re.fullmatch(rf"{term}(, {term})*", rule) for rule in rules)
+    for board in map(load_board, board_names()):
+        for vendor, product in board.usb_ids:
+            ids = (f'idVendor}}=="{vendor:04x}"', f'idProduct}}=="{product:04x}"')
+            # Once for the port, once for the device.
+            assert sum(all(i in rule for i in ids) for rule in rules) == 2
+    assert any('"3748"' in rule for rule in rules)

@@ -112,11 +112,18 @@ def upload_command():
     protocol, address = env.subst("$UPLOAD_PROTOCOL"), upload["offset_address"]
     elf, binary = str(BUILD_DIR / "firmware.elf"), str(BUILD_DIR / "firmware.bin")
     port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
-    target = f"target/{env.BoardConfig().get('debug.openocd_target')}"
-    setup = [*openocd_scripts(), "-f", "interface/stlink.cfg", "-f", target]
+    debug = env.BoardConfig().get("debug")
+
+    def openocd(interface):
+        setup = ["-f", f"interface/{interface}.cfg", "-f", f"target/{debug['openocd_target']}"]
+        program = f"program {{{elf}}} verify reset exit"
+        return ["openocd", *openocd_scripts(), *setup, "-c", program]
+
     commands = {
         "sam-ba": [env["PYTHONEXE"], "-m", "hil.upload", *port, binary],
-        "stlink": ["openocd", *setup, "-c", f"program {{{elf}}} verify reset exit"],
+        "stlink": openocd("stlink"),
+        "cmsis-dap": openocd("cmsis-dap"),
+        "pyocd": ["pyocd", "flash", "--target", debug["pyocd_target"], elf],
         "stflash": ["st-flash", "--reset", "write", binary, address],
         "dfu": ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary],
     }
@@ -130,6 +137,8 @@ def run_uploader(command, env):
     program = shutil.which(command[0], path=env["ENV"]["PATH"])
     if program is None:
         refuse(f"{command[0]} is not on PATH; upload_protocol in platformio.ini chooses another")
+    # Python's output, progress bars included, comes as it is made, not when a buffer is full.
+    env["ENV"]["PYTHONUNBUFFERED"] = "1"
     return subprocess.run([program, *command[1:]], env=env["ENV"], check=False).returncode
 
 

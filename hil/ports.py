@@ -1,0 +1,58 @@
+"""The serial ports of this computer, and which of them are a board, by USB id: never by order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import serial.tools.list_ports
+
+from hil.board import Board
+from hil.errors import clean
+
+
+@dataclass(frozen=True)
+class Port:
+    """A serial port as the system lists it; text is made safe to print.
+
+    location: the USB socket it hangs on, "" where the system does not say. A board keeps it when it
+    restarts as its bootloader, while its name and its USB id change.
+    """
+
+    device: str
+    usb_id: tuple[int, int] | None
+    serial_number: str
+    location: str
+    description: str
+
+    def same_board(self, other: Port) -> bool:
+        """Whether both hang on one USB socket, as far as the system tells sockets apart."""
+        return not (self.location and other.location) or self.location == other.location
+
+    def __str__(self) -> str:
+        number = f", serial number {self.serial_number}" if self.serial_number else ""
+        return f"{clean(self.device)}{number}"
+
+
+def serial_ports() -> list[Port]:
+    """Return every serial port, sorted by name."""
+    found = [
+        Port(
+            device=p.device,
+            usb_id=None if p.vid is None or p.pid is None else (p.vid, p.pid),
+            serial_number=clean(p.serial_number or "", 40),
+            location=(p.location or "").partition(":")[0],  # what follows is the USB interface
+            description=clean(p.description or "", 60),
+        )
+        for p in serial.tools.list_ports.comports()
+    ]
+    return sorted(found, key=lambda p: p.device)
+
+
+def running(board: Board) -> list[Port]:
+    """Return the ports of boards of this kind that run a program."""
+    return [p for p in serial_ports() if p.usb_id == board.usb_ids[0]]
+
+
+def in_bootloader(board: Board) -> list[Port]:
+    """Return the ports of boards of this kind that wait in their bootloader."""
+    return [p for p in serial_ports() if p.usb_id == board.usb_ids[1]]

@@ -1,0 +1,65 @@
+"""From a board on USB to its bootloader's port, which often has another name than the program's."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import serial
+
+from hil import ports
+from hil.board import Board
+from hil.errors import InputError, LinkError, clean
+from hil.ports import Port
+from hil.upload.sam_ba import DOUBLE_TAP
+
+#: A program restarts into the bootloader when its port is opened and closed at this rate.
+TOUCH_BAUD: Final = 1200
+#: Seconds for a reset board to come back.
+RESTART_TIMEOUT_S: Final = 10.0
+POLL_S: Final = 0.1
+
+
+def find_bootloader(board: Board, device: str | None) -> Port:
+    """Return the port of the board's bootloader; a program that runs is restarted into it.
+
+    device: a port's name, None to find the board by its USB id. Raises InputError where several
+    boards might be meant, LinkError where there is none, or it does not come back.
+    """
+    waiting, programs = ports.in_bootloader(board), ports.running(board)
+    if device is not None:
+        named = [p for p in programs if p.device == device]
+        if not named:  # a bootloader's, or none that the system knows as a board's: as asked
+            known = (p for p in ports.serial_ports() if p.device == device)
+            return next(known, Port(device, None, "", "", ""))
+    else:
+        named = waiting or programs
+        if not named:
+            raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --upload-port")
+        if len(named) > 1:
+            listed = "; ".join(map(str, named))
+            raise InputError(f"{len(named)} boards could be meant ({listed}): give --upload-port")
+    (port,) = named
+    if port in waiting:
+        return port
+    touch(port.device)
+    return _come_back(board, port)
+
+
+def touch(device: str) -> None:
+    """Open and close a port at 1200 baud, DTR low: the program then enters the bootloader."""
+    try:
+        with serial.Serial(device, TOUCH_BAUD) as program:
+            program.dtr = False
+    except (serial.SerialException, OSError) as error:
+        raise LinkError(f"{device}: {clean(str(error))}; {DOUBLE_TAP}") from None
+
+
+def _come_back(board: Board, touched: Port) -> Port:
+    deadline = time.monotonic() + RESTART_TIMEOUT_S
+    while time.monotonic() < deadline:
+        back = [p for p in ports.in_bootloader(board) if p.same_board(touched)]
+        if len(back) == 1:
+            return back[0]
+        time.sleep(POLL_S)
+    raise LinkError(f"the board did not come back as its bootloader; {DOUBLE_TAP}")

@@ -1,0 +1,124 @@
+"""The Nano's uploader against an emulated bootloader: whole, damaged, and interrupted anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fake_bootloader import NANO, PAGE, FakeBootloader, image_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.errors import DeviceError
+from hil.upload import sam_ba
+from hil.upload.__main__ import main, upload
+
+Start = Callable[..., FakeBootloader]
+#: Commands of an upload of three pages: S, Y, Y for each page written, the first one twice.
+COMMANDS = ["N", "V", "I", *["S", "Y", "Y"] * 3, "Z", "S", "Y", "Y", "Z", "K"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    fakes: list[FakeBootloader] = []
+
+    def begin(**options: object) -> FakeBootloader:
+        fakes.append(FakeBootloader(**options))  # type: ignore[arg-type]
+        fakes[-1].start()
+        return fakes[-1]
+
+    yield begin
+    for fake in fakes:
+        fake.stop()
+
+
+def image_file(folder: Path, size: int) -> Path:
+    path = folder / "firmware.bin"
+    path.write_bytes(image_of(size))
+    return path
+
+
+@pytest.mark.parametrize("size", [8, PAGE - 1, PAGE, PAGE + 1, 5 * PAGE])
+def test_an_image_arrives_whole(start: Start, tmp_path: Path, size: int) -> None:
+    board = start()
+    assert main(["--port", board.port, str(image_file(tmp_path, size))]) == 0
+    pages = -(-size // PAGE)
+    assert board.flash[:size] == image_of(size)
+    assert board.flash[size : pages * PAGE] == b"\xff" * (pages * PAGE - size)
+    assert set(board.flash[pages * PAGE :]) == {0xA5}, "nothing behind it was touched"
+    assert board.restarted.wait(5)
+    assert not board.stays
+
+
+def test_the_first_page_is_written_last(start: Start, tmp_path: Path) -> None:
+    board = start()
+    upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+    assert board.restarted.wait(5)
+    assert board.commands == COMMANDS
+
+
+@pytest.mark.parametrize("after", range(len(COMMANDS) - 1))
+def test_pulled_at_any_step_it_can_be_uploaded_again(
+    start: Start, tmp_path: Path, after: int
+) -> None:
+    path = image_file(tmp_path, 3 * PAGE)
+    board = start(unplug_after=after)
+    before = bytes(board.flash)
+    with pytest.raises(DeviceError) as caught:
+        upload(NANO, path, board.port)
+    assert "\n" not in str(caught.value)
+    whole = bytes(board.flash[: 3 * PAGE]) == path.read_bytes()
+    assert bytes(board.flash) == before or board.stays or whole, "half an application would start"
+    again = start(flash=bytes(board.flash))
+    upload(NANO, path, again.port)
+    assert again.restarted.wait(5)
+    assert again.flash[: 3 * PAGE] == path.read_bytes()
+
+
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_a_page_that_did_not_take_is_noticed(start: Start, tmp_path: Path, page: int) -> None:
+    board = start()
+    board.faulty_page = page
+    with pytest.raises(DeviceError, match=r"does not hold what was written.*upload again"):
+        upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+    assert not board.restarted.is_set()
+    if page:
+        assert board.stays
+        board.faulty_page = None
+        upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+        assert not board.stays
+
+
+def test_another_device_is_left_alone(start: Start, tmp_path: Path) -> None:
+    other = start(version=b"v1.0 \x1b[2J something else")
+    with pytest.raises(DeviceError, match="not a Nano 33 BLE's bootloader") as caught:
+        upload(NANO, image_file(tmp_path, PAGE), other.port)
+    assert "\x1b" not in str(caught.value)
+    assert "S" not in other.commands
+
+
+class Canned:
+    """A transport that answers anything with the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def read(self, timeout: float) -> bytes:
+        answer, self.answer = self.answer, b""
+        return answer
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@given(st.binary(max_size=300))
+def test_whatever_answers_is_refused_in_one_line(noise: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sam_ba, "ANSWER_TIMEOUT_S", 0.0)
+        with pytest.raises(DeviceError) as caught:
+            sam_ba.Bootloader(Canned(noise)).identify()
+    assert "\n" not in str(caught.value)

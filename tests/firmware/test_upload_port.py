@@ -1,0 +1,179 @@
+"""From a board on USB, through its bootloader, to the new firmware's hello; the bus is made up."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import serial
+from fake_bootloader import NANO, PAGE, FakeBootloader, image_of
+
+from hil.backend.host import build_host
+from hil.errors import InputError, LinkError
+from hil.upload import hello
+from hil.upload import port as upload_port
+from hil.upload.__main__ import main
+from hil.upload.port import find_bootloader
+
+SKETCH, BOOTLOADER = NANO.usb_ids
+
+
+@dataclass
+class Listed:
+    """One port as pyserial lists it."""
+
+    device: str
+    ids: tuple[int, int]
+    location: str | None = "1-2:1.0"
+    serial_number: str | None = "ABC"
+    description: str = "n/a"
+
+    @property
+    def vid(self) -> int:
+        return self.ids[0]
+
+    @property
+    def pid(self) -> int:
+        return self.ids[1]
+
+
+@dataclass
+class Bus:
+    """What is plugged in: `later` comes, step by step, each time somebody looks at the ports."""
+
+    now: list[Listed] = field(default_factory=list)
+    later: list[list[Listed]] = field(default_factory=list)
+    touched: list[tuple[str, int, bool]] = field(default_factory=list)
+    on_touch: Callable[[], None] = lambda: None
+
+    def comports(self) -> list[Listed]:
+        if self.later:
+            self.now = self.later.pop(0)
+        return self.now
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    made = Bus()
+
+    class Touched:
+        dtr = True
+
+        def __init__(self, device: str, baud: int) -> None:
+            self.device, self.baud = device, baud
+
+        def __enter__(self) -> Touched:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            made.touched.append((self.device, self.baud, self.dtr))
+            made.on_touch()
+
+    monkeypatch.setattr("serial.tools.list_ports.comports", made.comports)
+    # There alone: the port that is written to is a pty, opened in earnest.
+    stand_in = SimpleNamespace(Serial=Touched, SerialException=serial.SerialException)
+    monkeypatch.setattr(upload_port, "serial", stand_in)
+    for module in (upload_port, hello):
+        monkeypatch.setattr(module, "POLL_S", 0.001)
+    return made
+
+
+def test_a_running_program_is_restarted_into_the_bootloader(bus: Bus) -> None:
+    bus.now = [Listed("/dev/a", (0x1234, 0x5678), "1-1"), Listed("/dev/b", SKETCH)]
+    # The board goes, another one's bootloader turns up elsewhere, then the board's own does.
+    elsewhere, own = Listed("/dev/c", BOOTLOADER, "1-9:1.0"), Listed("/dev/d", BOOTLOADER)
+    bus.on_touch = lambda: bus.later.extend([[], [elsewhere], [elsewhere], [elsewhere, own]])
+    assert find_bootloader(NANO, None).device == "/dev/d"
+    assert bus.touched == [("/dev/b", 1200, False)]
+
+
+def test_a_bootloader_that_waits_is_taken_as_it_is(bus: Bus) -> None:
+    bus.now = [Listed("/dev/b", SKETCH, "1-3"), Listed("/dev/d", BOOTLOADER)]
+    assert find_bootloader(NANO, None).device == "/dev/d"
+    assert find_bootloader(NANO, "/dev/d").device == "/dev/d"
+    assert find_bootloader(NANO, "/dev/pts/7").device == "/dev/pts/7"
+    assert not bus.touched
+
+
+def test_of_several_boards_none_is_guessed(bus: Bus) -> None:
+    bus.now = [Listed("/dev/b", SKETCH, "1-2", "ABC"), Listed("/dev/c", SKETCH, "1-3", "DEF")]
+    with pytest.raises(InputError, match=r"/dev/b, serial number ABC; /dev/c, serial number DEF"):
+        find_bootloader(NANO, None)
+    assert not bus.touched
+
+
+def test_a_board_that_stays_away_says_what_to_press(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_port, "RESTART_TIMEOUT_S", 0.05)
+    bus.now = [Listed("/dev/b", SKETCH)]
+    with pytest.raises(LinkError, match="did not come back as its bootloader; double-tap"):
+        find_bootloader(NANO, "/dev/b")
+
+
+def test_a_port_that_cannot_be_touched_says_what_to_press(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise serial.SerialException("busy")
+
+    monkeypatch.setattr(upload_port.serial, "Serial", refuse)
+    bus.now = [Listed("/dev/b", SKETCH)]
+    with pytest.raises(LinkError, match=r"^/dev/b: busy; double-tap"):
+        find_bootloader(NANO, None)
+
+
+def test_no_board_says_what_to_press(
+    bus: Bus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "firmware.bin"
+    path.write_bytes(image_of(PAGE))
+    assert main([str(path)]) == LinkError.exit_code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "double-tap" in error
+
+
+@pytest.fixture
+def firmware_port() -> Iterator[str]:
+    """A port on which the firmware answers: the host port's process on a pty."""
+    program = build_host(NANO, None)
+    with subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.kill()
+
+
+def test_a_cable_is_all_it_takes(
+    bus: Bus, firmware_port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = FakeBootloader()
+    board.start()
+    path = tmp_path / "firmware.bin"
+    path.write_bytes(image_of(2 * PAGE))
+    bus.now = [Listed("/dev/b", SKETCH)]
+    waits, runs = [Listed(board.port, BOOTLOADER)], [Listed(firmware_port, SKETCH)]
+    bus.on_touch = lambda: bus.later.extend([[], waits, [], runs])
+    assert main([str(path)]) == 0
+    board.stop()
+    assert board.flash[: 2 * PAGE] == path.read_bytes()
+    said = capsys.readouterr().out
+    assert "waiting for the firmware to say hello" in said
+    assert f"on {firmware_port}, serial number ABC runs" in said
+    assert "with model model" in said
+
+
+@pytest.mark.parametrize(
+    ("back", "words"),
+    [([], "did not come back on USB"), ([Listed("/dev/no-such", SKETCH)], "says nothing on")],
+)
+def test_firmware_that_says_nothing_is_told(bus: Bus, back: list[Listed], words: str) -> None:
+    bus.now = back
+    port = upload_port.Port("/dev/b", BOOTLOADER, "ABC", "1-2", "")
+    with pytest.raises(LinkError, match=f"written and verified, but the board {words}.*double-tap"):
+        hello.wait_for_hello(NANO, port, timeout=0.05)
