@@ -1,9 +1,10 @@
 """The nRF52840's USBD (PS 6.35), with control, bulk and interrupt endpoints.
 
 It asks for what the data sheet and the errata ask for: without a voltage on VBUS an access faults;
-READY comes only with the workaround of errata 187 and, the first time, of 223; EasyDMA reaches RAM
-only and must be bracketed for errata 199; in low power no task may be given. SET_ADDRESS is
-answered by the controller itself (6.35.9).
+READY comes only with the workarounds of errata 171, which must be taken back, and 187; the first
+time it wants that of 223; EasyDMA reaches RAM only and must be bracketed for errata 199; a bus that
+resumes is noticed only with that of 211; in low power no task may be given. SET_ADDRESS is answered
+by the controller itself (6.35.9).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SETUP, SIZE_EPOUT, ENABLE, USBPULLUP = 0x480, 0x4A0, 0x500, 0x504
 DTOGGLE, EPINEN, EPOUTEN, EPSTALL, LOWPOWER = 0x50C, 0x510, 0x514, 0x518, 0x52C
 EPIN, EPOUT, STEP = 0x600, 0x700, 0x14
 HIDDEN_199, HIDDEN_199_ON = 0xC1C, 0x82
+#: In `Hidden`: 171's, on while it powers up; 187's, which is 211's too and stays on.
+HIDDEN_171, HIDDEN_171_ON, HIDDEN_187, HIDDEN_187_ON = 0xC14, 0xC0, 0xD14, 3
 SUSPEND, RESUME, READY = 1 << 8, 1 << 9, 1 << 11
 IN = 0x80
 SET_ADDRESS = 5
@@ -30,14 +33,14 @@ RAM = range(0x20000000, 0x20040000)
 
 
 class Hidden(Peripheral):
-    """The registers that errata 171 and 187 name; open only after the key was written."""
+    """The registers that errata 171, 187 and 211 name; open only after the key was written."""
 
     KEY = 0x9375
 
     def __init__(self) -> None:
-        super().__init__("errata 171, 187", 0x4006E000)
+        super().__init__("errata 171, 187, 211", 0x4006E000)
         self._open = False
-        self.values = {0xC14: 0, 0xD14: 0}
+        self.values = {HIDDEN_171: 0, HIDDEN_187: 0}
         self.on(0xC00, lambda: int(self._open), self._write_key)
         for offset in self.values:
             self._add(offset)
@@ -58,6 +61,10 @@ class Hidden(Peripheral):
     def _write(self, offset: int, value: int) -> None:
         if self._open:
             self.values[offset] = value
+
+
+#: Without these two, USBD does not get ready.
+POWERS_UP = {HIDDEN_171: HIDDEN_171_ON, HIDDEN_187: HIDDEN_187_ON}
 
 
 def _event_bit(offset: int) -> int:
@@ -176,7 +183,7 @@ class Usbd(UsbController, Port):
         was_on, self._on = self._on, bool(value)
         if not self._on:
             self[USBPULLUP] = 0
-        elif not was_on and self._hidden.values[0xD14] == 3:
+        elif not was_on and self._hidden.values == POWERS_UP:
             self._starts += 1
             self._cause |= READY
 
@@ -195,6 +202,8 @@ class Usbd(UsbController, Port):
             raise BusError("USBD: a task while it is off or in low power")
         if self._starts < 2:
             raise BusError("USBD: errata 223 wants it enabled twice after a reset")
+        if self._hidden.values[HIDDEN_171]:
+            raise BusError("USBD: the workaround of errata 171 is left on")
         assert callable(task)
         task()
 
@@ -271,7 +280,9 @@ class Usbd(UsbController, Port):
         self._raise(USBRESET)
 
     def suspend(self, on: bool) -> None:
-        """Idle for 3 ms, or a resume signal."""
+        """Idle for 3 ms, or a resume signal; errata 211: traffic may be all the signal there is."""
+        if not on and self._hidden.values[HIDDEN_187] != HIDDEN_187_ON:
+            return
         self._cause |= SUSPEND if on else RESUME
         self._raise(USBEVENT)
 
