@@ -10,6 +10,7 @@ from typing import Final
 
 from pipeline.emit_c import packed_depthwise, packed_lstm, packed_matrix
 from pipeline.emit_c.layer import Context, Emitter
+from pipeline.emit_c.pairs import PAIRS
 from pipeline.emit_c.sparse import SPARSE
 from pipeline.ir import Graph, Op
 from pipeline.place import Moment
@@ -132,18 +133,27 @@ def _flash(graph: Graph, choice: Choice, plain: Mapping[str, Emitter]) -> int:
 
 
 def _sparse(graph: Graph, op: Op, dense: Choice) -> Choice:
-    """Return the sparse kernel where it takes fewer instructions, or as few and less flash."""
-    emitter_of, costs_of = SPARSE[op.name]
+    """Return a kernel for pruned layers where it takes fewer instructions, or little flash.
+
+    For single weights or for pairs: that with fewer instructions, then with less flash.
+    """
+    sparse_of, costs_of = SPARSE[op.name]
+    pairs_of, pairs_cost = PAIRS[op.name]
     with_all, nonzero = costs_of(graph, op)
+    costs = {"sparse": nonzero}
+    if (in_pairs := pairs_cost(graph, op)) is not None:
+        costs["in pairs"] = in_pairs
+    form = min(costs, key=lambda f: (costs[f].instructions, costs[f].flash))
+    others = [f"{cost.instructions} and {cost.flash} {name}" for name, cost in costs.items()]
     counted = (
         f"{with_all.instructions} instructions and {with_all.flash} bytes of weights estimated "
-        f"dense, {nonzero.instructions} and {nonzero.flash} sparse"
+        f"dense,\n *        {', '.join(others)}"
     )
-    pays = nonzero.instructions <= LESS_FLASH * with_all.instructions
-    smaller = nonzero.flash < with_all.flash
-    if nonzero.instructions >= with_all.instructions and not (pays and smaller):
+    pays = costs[form].instructions <= LESS_FLASH * with_all.instructions
+    smaller = costs[form].flash < with_all.flash
+    if costs[form].instructions >= with_all.instructions and not (pays and smaller):
         return Choice(op, dense.emitter, f"{dense.why}\n *        {counted}")
-    sparse = emitter_of(graph, op)
-    if isinstance(sparse, str):
-        return Choice(op, dense.emitter, f"{dense.why}; not sparse: {sparse}")
-    return Choice(op, sparse, f"sparse: {counted}")
+    emitter = (pairs_of if form == "in pairs" else sparse_of)(graph, op)
+    if isinstance(emitter, str):
+        return Choice(op, dense.emitter, f"{dense.why}; not {form}: {emitter}")
+    return Choice(op, emitter, f"{form}: {counted}")

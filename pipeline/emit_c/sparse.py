@@ -185,7 +185,7 @@ def fully_connected_costs(graph: Graph, op: Op) -> tuple[Cost, Cost]:
     return Cost(dense, 4 * fours * (rows + rows % 2)), Cost(sparse, taps.bytes)
 
 
-def _is_line(shape: ConvShape) -> bool:
+def is_line(shape: ConvShape) -> bool:
     """Whether neighbouring outputs read neighbouring inputs, all of them there."""
     columns, rows = shape.columns, shape.rows
     alone = (rows.size, rows.kernel, shape.batch) == (1, 1, 1)
@@ -194,9 +194,10 @@ def _is_line(shape: ConvShape) -> bool:
 
 def conv_emitter(graph: Graph, op: Op) -> Emitter | str:
     """Return the sparse emitter of a CONV_2D, or why it cannot compute the layer."""
-    if not _is_line(conv_shape(graph, op)):
+    if not is_line(conv_shape(graph, op)):
         return "not along one line of inputs without padding"
-    return _limits(graph, op, _conv_taps(graph, op)) or Emitter(
+    most = max(_conv_taps(graph, op).twos)
+    return limits(graph, op, most, MAX_TWOS) or Emitter(
         "nn_conv_2d_sparse.h", _conv, _lines_bytes, leads=consumed
     )
 
@@ -205,12 +206,14 @@ def fully_connected_emitter(graph: Graph, op: Op) -> Emitter | str:
     """Return the sparse emitter of a FULLY_CONNECTED, or why it cannot compute the layer."""
     if graph.need(op, 1).shape[1] > MAX_GAP + 1:
         return f"more than {MAX_GAP + 1} inputs"
-    return _limits(graph, op, _fully_connected_taps(graph, op)) or Emitter(
+    most = max(_fully_connected_taps(graph, op).twos)
+    return limits(graph, op, most, MAX_TWOS) or Emitter(
         "nn_fully_connected_sparse.h", _fully_connected
     )
 
 
-def _limits(graph: Graph, op: Op, taps: Taps) -> str | None:
+def limits(graph: Graph, op: Op, most: int, allowed: int) -> str | None:
+    """Return why no kernel for pruned layers can be used; most: taps in a row, `allowed` ones."""
     scales, weights = scales_of(graph, op), graph.need(op, 1).data
     assert weights is not None
     if not shifts_fit(scales.shift):
@@ -218,7 +221,7 @@ def _limits(graph: Graph, op: Op, taps: Taps) -> str | None:
     rows = weights.reshape(len(weights), -1).astype(np.int64)
     if int(largest_sums(rows, scales.bias).max()) > LOW_LIMIT:
         return "sums too large to double"
-    return "too many taps in a row" if max(taps.twos) > MAX_TWOS else None
+    return "too many taps in a row" if most > allowed else None
 
 
 #: Operator → its sparse emitter and its costs.

@@ -37,10 +37,19 @@ FINISHES = {
 }
 
 
-def weights_of(shape: tuple[int, ...], density: float, seed: int) -> NDArray[np.int8]:
-    """Weights without -128; the first row is all zeros where some are."""
+def weights_of(
+    shape: tuple[int, ...], density: float, seed: int, *, pairs: bool = False
+) -> NDArray[np.int8]:
+    """Weights without -128; the first row is all zeros where some are.
+
+    density: of pairs along the last axis that are not zero; pairs: both weights of them, else one.
+    """
     rng = np.random.default_rng(seed)
-    weights = rng.integers(-127, 128, shape) * (rng.random(shape) < density)
+    kept = rng.random((*shape[:-1], -(-shape[-1] // 2))) < density
+    both = np.repeat(kept, 2, axis=-1)[..., : shape[-1]]
+    if density < 1 and not pairs:
+        both[..., 1::2] = False
+    weights = rng.integers(-127, 128, shape) * both
     if density < 1:
         weights[0] = 0
     return weights.astype(np.int8)
@@ -66,21 +75,23 @@ def finish_model(  # noqa: PLR0917 - what differs between the models
     return builder.finish([source], [target])
 
 
-def fully_connected(depth: int, rows: int, density: float, kind: str) -> bytes:
+def fully_connected(
+    depth: int, rows: int, density: float, kind: str, *, pairs: bool = False
+) -> bytes:
     builder = Builder()
     source = builder.tensor((1, depth), scale=0.1, zero_point=-7)
-    weights = weights_of((rows, depth), density, depth)
+    weights = weights_of((rows, depth), density, depth, pairs=pairs)
     return finish_model(builder, "FULLY_CONNECTED", source, weights, (1, rows), kind, 0,
                         option="FullyConnectedOptions")  # fmt: skip
 
 
 def conv(  # noqa: PLR0917
     size: tuple[int, int, int], kernel: tuple[int, int], rows: int, density: float, kind: str,
-    stride: int = 1, padding: Padding = Padding.VALID,
+    stride: int = 1, padding: Padding = Padding.VALID, *, pairs: bool = False,
 ) -> bytes:  # fmt: skip
     builder = Builder()
     source = builder.tensor((1, *size), scale=0.1, zero_point=-7)
-    weights = weights_of((rows, *kernel, size[2]), density, rows)
+    weights = weights_of((rows, *kernel, size[2]), density, rows, pairs=pairs)
     out = extents(size, kernel, stride, padding)
     return finish_model(builder, "CONV_2D", source, weights, (1, *out, rows), kind, 0,
                         option="Conv2DOptions", strideH=stride, strideW=stride, padding=padding,
@@ -126,12 +137,23 @@ PACKED = {
     "depthwise-line": depthwise((9, 1, 12), (7, 1), "floor", 1, Padding.SAME),
 }
 SPARSE = {
-    **{f"sparse-fc-{kind}": fully_connected(250, 9, 0.15, kind) for kind in FINISHES},
-    **{f"sparse-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.15, kind) for kind in FINISHES},
-    "sparse-gaps": conv((100, 1, 8), (3, 1), 4, 0.05, "full"),
-    "sparse-1x1": conv((5, 5, 16), (1, 1), 8, 0.1, "floor"),
+    **{f"sparse-fc-{kind}": fully_connected(250, 9, 0.3, kind) for kind in FINISHES},
+    **{f"sparse-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.3, kind) for kind in FINISHES},
+    "sparse-gaps": conv((100, 1, 12), (3, 1), 4, 0.4, "full"),
+    "sparse-1x1": conv((5, 5, 32), (1, 1), 8, 0.25, "floor"),
 }
-MODELS = PACKED | SPARSE
+PAIRS = {
+    **{f"pairs-fc-{kind}": fully_connected(250, 9, 0.15, kind, pairs=True) for kind in FINISHES},
+    "pairs-fc-deep": fully_connected(512, 4, 0.1, "full", pairs=True),
+    **{
+        f"pairs-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.2, kind, pairs=True)
+        for kind in FINISHES
+    },
+    "pairs-gaps": conv((200, 1, 8), (3, 1), 4, 0.3, "full", pairs=True),
+    "pairs-1x1": conv((5, 5, 16), (1, 1), 8, 0.1, "floor", pairs=True),
+}
+KERNELS = {"_packed.h": PACKED, "_sparse.h": SPARSE, "_pairs.h": PAIRS}
+MODELS = PACKED | SPARSE | PAIRS
 
 
 def graph_of(name: str) -> Graph:
@@ -159,7 +181,9 @@ def test_each_model_takes_the_kernel_it_is_meant_for(name: str) -> None:
     graph = graph_of(name)
     header = choose(graph, graph.ops[0], EMITTERS[graph.ops[0].name]).emitter.header
     assert header is not None
-    assert header.endswith("_sparse.h" if name in SPARSE else "_packed.h")
+    assert [ending for ending in KERNELS if header.endswith(ending)] == [
+        ending for ending, models in KERNELS.items() if name in models
+    ]
 
 
 @pytest.mark.usefixtures("any_memory")

@@ -1,0 +1,188 @@
+"""CONV_2D and FULLY_CONNECTED of layers pruned in pairs in C: two weights share an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
+from pipeline.emit_c.overlap import consumed
+from pipeline.emit_c.packed_matrix import (
+    ROW_BYTES,
+    conv_shape,
+    finish_rows,
+    scale_array,
+    scales_of,
+)
+from pipeline.emit_c.sparse import MAX_GAP, POSITIONS, Cost, is_line, limits
+from pipeline.emit_c.text import array, shape_text
+from pipeline.ir import Graph, Op
+
+#: Most pairs of a row: their count is a byte.
+MAX_PAIRS: Final = 255
+#: Most inputs of a FULLY_CONNECTED: a pair's place is a byte.
+MAX_DEPTH: Final = 2 * (MAX_GAP + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The streams of all rows: [n, 3] of gap and two weights, and how many pairs each row has."""
+
+    stream: NDArray[np.int64]
+    counts: list[int]
+
+    @property
+    def bytes(self) -> int:
+        """Return the bytes of the streams and of the counts."""
+        return self.stream.size + len(self.counts)
+
+
+def _pairs_of(weights: NDArray[Any], places: NDArray[Any], *, gaps: bool) -> Pairs:
+    """Return the pairs of weights [rows, pairs, 2]; places: where each pair of inputs lies.
+
+    gaps: a place is stated as its distance from the one before, the first one's from 0.
+    """
+    order = np.argsort(places)
+    streams: list[tuple[int, int, int]] = []
+    counts = []
+    for row in weights[:, order]:
+        before, at = len(streams), 0
+        for index in np.flatnonzero(row.any(axis=1)):
+            place = int(places[order][index])
+            gap = place - at if gaps else place
+            while gap > MAX_GAP and gaps:
+                streams.append((MAX_GAP, 0, 0))
+                gap -= MAX_GAP
+            streams.append((gap, int(row[index, 0]), int(row[index, 1])))
+            at = place
+        counts.append(len(streams) - before)
+    return Pairs(np.array(streams, np.int64).reshape(-1, 3), counts)
+
+
+def _conv_pairs(graph: Graph, op: Op) -> Pairs:
+    """Pairs over lines [channels / 2, columns]: inputs (kx, 2c), (kx, 2c + 1): c · columns + kx."""
+    weights, shape = graph.need(op, 1).data, conv_shape(graph, op)
+    assert weights is not None
+    across, pair = np.divmod(np.arange(shape.segment // 2), shape.depth // 2)
+    places = pair * shape.columns.size + across
+    return _pairs_of(weights.reshape(len(weights), -1, 2), places, gaps=True)
+
+
+def _fully_connected_pairs(graph: Graph, op: Op) -> Pairs:
+    weights = graph.need(op, 1).data
+    assert weights is not None
+    places = np.arange(weights.shape[1] // 2)
+    return _pairs_of(weights.reshape(len(weights), -1, 2), places, gaps=False)
+
+
+def _constants(context: Context, op: Op, pairs: Pairs, doubled: int) -> tuple[str, int]:
+    scales, symbol = scales_of(context.graph, op), context.symbol
+    shape = shape_text(context.graph.need(op, 1).shape)
+    comment = f"nonzero pairs of {shape}: place (of CONV_2D: gap), two weights (nn_pairs.h)"
+    stream = (pairs.stream + 128) % 256 - 128
+    return (
+        array("int8_t", symbol(op, "weights"), stream if stream.size else np.zeros(1), comment)
+        + array("uint8_t", symbol(op, "pairs"), np.array(pairs.counts), "pairs of each row")
+        + array("int32_t", symbol(op, "start"), doubled * scales.bias, "what sums start from")
+        + scale_array(symbol(op, "scale"), scales),
+        pairs.bytes + ROW_BYTES * len(scales.bias),
+    )
+
+
+def _conv(context: Context, op: Op) -> LayerCode:
+    graph, symbol, shape = context.graph, context.symbol(op), conv_shape(context.graph, op)
+    sizes = (shape.columns.size, shape.depth, shape.columns.out, graph.output_of(op).shape[3])
+    layer = struct(
+        "nn_conv_2d_sparse",
+        symbol,
+        [
+            (numbers(*sizes), "input: columns, channels; output: positions, rows"),
+            *finish_rows(scales_of(graph, op)),
+        ],
+    )
+    constants, size = _constants(context, op, _conv_pairs(graph, op), 2)
+    lines = context.at_word(context.plan.scratch[op.index], "u32")
+    call = (
+        f"nn_conv_2d_pairs(&{symbol}, {context.source(op)}, {symbol}_weights, {symbol}_pairs,\n"
+        f"                     {symbol}_start, {symbol}_scale, {lines}, {context.target(op)});"
+    )
+    return LayerCode(constants + layer, call, size)
+
+
+def _lines_bytes(graph: Graph, op: Op) -> int:
+    shape = conv_shape(graph, op)
+    return 2 * shape.columns.size * shape.depth + 4 * POSITIONS
+
+
+def _fully_connected(context: Context, op: Op) -> LayerCode:
+    graph, symbol = context.graph, context.symbol(op)
+    rows, depth = graph.need(op, 1).shape
+    layer = struct(
+        "nn_fully_connected_sparse",
+        symbol,
+        [
+            (numbers(graph.output_of(op).elements // rows, depth, rows), "batch, depth, rows"),
+            *finish_rows(scales_of(graph, op)),
+        ],
+    )
+    constants, size = _constants(context, op, _fully_connected_pairs(graph, op), 1)
+    call = (
+        f"nn_fully_connected_pairs(&{symbol}, {context.source(op)}, {symbol}_weights,\n"
+        f"                             {symbol}_pairs, {symbol}_start, {symbol}_scale, "
+        f"{context.target(op)});"
+    )
+    return LayerCode(constants + layer, call, size)
+
+
+def conv_cost(graph: Graph, op: Op) -> Cost | None:
+    """Return the cost of a CONV_2D, None where the kernel cannot compute it.
+
+    Per row × 8 positions: 23 a pair of weights and 110 besides; writing the input anew takes 3 a
+    byte.
+    """
+    shape = conv_shape(graph, op)
+    if not is_line(shape) or shape.depth % 2:
+        return None
+    rows, pairs = graph.output_of(op).shape[3], _conv_pairs(graph, op)
+    per_block = 23 * sum(pairs.counts) + 110 * rows
+    source = graph.need(op, 0).elements
+    return Cost(shape.columns.out * per_block // POSITIONS + 3 * source, pairs.bytes)
+
+
+def fully_connected_cost(graph: Graph, op: Op) -> Cost | None:
+    """Return the cost of a FULLY_CONNECTED, None where the kernel cannot compute it.
+
+    10 a pair, 21 a row.
+    """
+    rows, depth = graph.need(op, 1).shape
+    if depth % 2 or depth > MAX_DEPTH:
+        return None
+    pairs = _fully_connected_pairs(graph, op)
+    batch = graph.output_of(op).elements // rows
+    return Cost(batch * (10 * sum(pairs.counts) + 21 * rows), pairs.bytes)
+
+
+def conv_emitter(graph: Graph, op: Op) -> Emitter | str:
+    """Return the emitter of a CONV_2D that `conv_cost` has a cost for, or why there is none."""
+    most = max(_conv_pairs(graph, op).counts)
+    return limits(graph, op, most, MAX_PAIRS) or Emitter(
+        "nn_conv_2d_pairs.h", _conv, _lines_bytes, leads=consumed
+    )
+
+
+def fully_connected_emitter(graph: Graph, op: Op) -> Emitter | str:
+    """Return the emitter of a FULLY_CONNECTED that has a cost, or why there is none."""
+    most = max(_fully_connected_pairs(graph, op).counts)
+    return limits(graph, op, most, MAX_PAIRS) or Emitter(
+        "nn_fully_connected_pairs.h", _fully_connected
+    )
+
+
+#: Operator → its emitter in pairs and its cost.
+PAIRS: Final = {
+    "CONV_2D": (conv_emitter, conv_cost),
+    "FULLY_CONNECTED": (fully_connected_emitter, fully_connected_cost),
+}
