@@ -16,7 +16,7 @@ from zlib import crc32
 from hil import identity as who
 from hil.backend.base import Transport
 from hil.connection import Clock, Connection, check
-from hil.errors import InputError, LinkError, RemoteError, clean
+from hil.errors import InputError, LinkError, RemoteError, UnsteadyError, clean
 from hil.identity import Identity
 from hil.record import Link
 from hil.wire import messages as msg
@@ -154,12 +154,15 @@ class Device:
         return self._whole(request, msg.ReadLayerReply)[0]
 
     def run_layer(self, layer: int, inputs: Iterable[bytes]) -> bytes:
-        """Run one layer alone on its inputs, in table order; return its whole output."""
+        """Run one layer alone on its inputs, in table order; return its whole output.
+
+        Raises UnsteadyError where its pieces, each of a run of its own, are not of one output.
+        """
         room = self._link.max_body - msg.RunLayerReply.LAYOUT.size
         request = msg.RunLayerRequest(layer, 0, room, DataForm.INT8, b"".join(inputs))
         tensor, reply = self._whole(request, msg.RunLayerReply)
         if crc32(tensor) != reply.crc:
-            raise LinkError(f"RUN_LAYER {layer}: the pieces do not make the output's CRC-32")
+            raise UnsteadyError(f"RUN_LAYER {layer}: the pieces do not make the output's CRC-32")
         return tensor
 
     def layers(self) -> list[LayerInfo]:

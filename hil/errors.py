@@ -39,6 +39,10 @@ class NoAnswerError(LinkError):
     """Nothing that answers a request came for too long, whatever else did."""
 
 
+class UnsteadyError(DeviceError):
+    """The device gave two answers to one question, and the line is not why."""
+
+
 class RemoteError(DeviceError):
     """The device understood the request and refused it."""
 

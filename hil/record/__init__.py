@@ -12,6 +12,8 @@ from hil.record.experiments import LayerTrials, QuantizationTrials, Remedy, Tria
 from hil.record.files import load_run, save_run
 from hil.record.layers import (
     BINS,
+    Constants,
+    Explanation,
     Histogram,
     InputEvidence,
     LayerDevice,
@@ -45,8 +47,10 @@ __all__ = [
     "ChannelShift",
     "Column",
     "CompressionRow",
+    "Constants",
     "Correction",
     "DataShift",
+    "Explanation",
     "Histogram",
     "Identity",
     "InputEvidence",

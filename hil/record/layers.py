@@ -89,15 +89,43 @@ class TensorPair:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """A wrong rule of pipeline/hypotheses that gives every byte of a layer: its name, in words."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What a layer with weights computes with, told from its answers to random inputs.
+
+    rows: of the layer; told: those that could be told (the others are clamped too often); affine:
+    of these, the rows that are affine in the inputs, as a right kernel's are. other_rows: affine
+    rows with another weight or bias; other_weights: of `weights` in all affine rows; lost: those
+    of them that are 0.
+    """
+
+    rows: int
+    told: int
+    affine: int
+    other_rows: int
+    other_weights: int
+    other_biases: int
+    lost: int
+    weights: int
+
+
+@dataclass(frozen=True)
 class LayerEvidence:
     """Why a layer differs: measured only where a CRC did, on a few windows.
 
     layer: index into device_layers. alone: the tensors are those of the layer run alone on the
     definition's inputs (else of the whole model). zero_point: of the output. stateful: it keeps a
-    state from call to call. repeats: the same requests twice gave the same bytes. remembers: the
+    state from call to call. repeats: one request gave the same bytes every time. remembers: the
     output depends on the window before (None: not stateful, not tried). kept_state: the definition,
-    its state not reset, gives the device's bytes (None: not tried). explained_by: named rules of
-    pipeline/hypotheses.py that give the device's bytes in every pair.
+    its state not reset, gives the device's bytes (None: not tried). explained: the rule that
+    gives the device's bytes in every pair. constants: what it computes with, where no rule does.
     """
 
     layer: int
@@ -108,7 +136,8 @@ class LayerEvidence:
     repeats: bool
     remembers: bool | None
     kept_state: bool | None
-    explained_by: tuple[str, ...]
+    explained: Explanation | None
+    constants: Constants | None
     pairs: tuple[TensorPair, ...]
 
 

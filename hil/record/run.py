@@ -14,7 +14,7 @@ from hil.record.windows import ByteComparison, Column, Signals, Windows
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of a field here or in what it refers to
 #: (tests/contracts/test_record.py pins them).
-VERSION: Final = 5
+VERSION: Final = 6
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0

@@ -5,19 +5,21 @@ Nothing here is asked of a device that agrees. The rules that judge it are in hi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from hil.record import LayerEvidence, RawPair, TensorPair
+from hil.errors import UnsteadyError
+from hil.record import Constants, Explanation, LayerEvidence, RawPair, TensorPair
 from hil.reference.columns import Reference
-from hil.reference.pipeline_parts import recompute
+from hil.reference.pipeline_parts import explain, probes, recover
 from hil.wire.messages import DataForm
 from hil.wire.schema import INPUT_LAYER
 
-#: Windows whose tensors are kept: enough to tell a pattern from a coincidence.
-WINDOWS: Final = 3
+#: Bytes of a layer that tell a pattern from a coincidence, and the windows that are kept for it.
+PATTERN_BYTES: Final = 256
+LEAST_WINDOWS, MOST_WINDOWS = 3, 24
 #: Windows of the model input that are kept: a regression per channel wants some movement.
 RAW_WINDOWS: Final = 8
 #: Layers with evidence, and the largest tensor that goes into a record.
@@ -25,6 +27,8 @@ LAYERS: Final = 3
 MAX_BYTES: Final = 16_384
 #: One window this often before another: a state that is carried over has settled by then.
 SETTLING: Final = 4
+#: One question asked this often in a row: what happens at every third or fifth call shows.
+REPEATS: Final = 8
 
 
 class Client(Protocol):
@@ -32,6 +36,13 @@ class Client(Protocol):
 
     def read_layer(self, layer: int, data: bytes, form: DataForm) -> bytes:
         """Return a layer's output."""
+
+    def run_layer(self, layer: int, inputs: Iterable[bytes]) -> bytes:
+        """Return what a layer computes alone."""
+
+
+#: (title, total) → a progress bar.
+Bar = Callable[[str, int], Any]
 
 
 class Suspect(Protocol):
@@ -41,30 +52,41 @@ class Suspect(Protocol):
     differing: list[int]
     alone: list[tuple[int, bytes]]
     alone_differs: bool | None
+    unsteady: bool
+
+
+def spread(windows: Sequence[int], size: int) -> list[int]:
+    """Return some of the windows, evenly spread, whose outputs of `size` bytes show a pattern."""
+    count = min(max(LEAST_WINDOWS, -(-PATTERN_BYTES // max(size, 1))), MOST_WINDOWS, len(windows))
+    return [windows[i * len(windows) // count] for i in range(count)]
 
 
 def layer_evidence(
-    device: Client, reference: Reference, layers: Sequence[Suspect]
+    device: Client, reference: Reference, layers: Sequence[Suspect], bar: Bar
 ) -> list[LayerEvidence]:
     """Return the evidence about the layers that are wrong alone, else about the first wrong one."""
     wrong = [n for n, layer in enumerate(layers) if layer.differing]
     guilty = [n for n in wrong if layers[n].alone_differs][:LAYERS]
     return [
-        _layer(device, reference, n, layers[n])
+        _layer(device, reference, n, layers[n], bar)
         for n in guilty or wrong[:1]
         if layers[n].info.output_size <= MAX_BYTES
     ]
 
 
-def _layer(device: Client, reference: Reference, number: int, layer: Suspect) -> LayerEvidence:
+def _layer(
+    device: Client, reference: Reference, number: int, layer: Suspect, bar: Bar
+) -> LayerEvidence:
     tensor = reference.graph.tensors[layer.info.tensor]
     stateful = _stateful(reference, layer.info.tensor)
-    alone = bool(layer.alone_differs)
-    windows = layer.differing[:WINDOWS]
+    alone = bool(layer.alone_differs and layer.alone)
+    windows = spread(layer.differing, layer.info.output_size)
     actual = (
         dict(layer.alone) if alone else {i: _read(device, reference, number, i) for i in windows}
     )
-    first, again = ({i: _read(device, reference, number, i) for i in windows} for _ in range(2))
+    repeats = not layer.unsteady and _steady(device, reference, number, windows[0])
+    explained = _explained(reference, layer, actual) if alone and repeats else None
+    unexplained = alone and repeats and explained is None
     expected = {i: reference.tensors(i, [layer.info.tensor])[0] for i in actual}
     return LayerEvidence(
         layer=number,
@@ -72,10 +94,11 @@ def _layer(device: Client, reference: Reference, number: int, layer: Suspect) ->
         dtype="int16" if expected[windows[0]].dtype == np.int16 else "int8",
         zero_point=int(tensor.zero_point) if tensor.quantization is not None else 0,
         stateful=stateful,
-        repeats=again == first,
+        repeats=repeats,
         remembers=_remembers(device, reference, number, windows[0]) if stateful else None,
         kept_state=_kept_state(device, reference, number, layer) if stateful else None,
-        explained_by=_explained(reference, layer, actual) if alone else (),
+        explained=explained,
+        constants=_constants(device, reference, number, layer, bar) if unexplained else None,
         pairs=tuple(
             TensorPair(i, expected[i].tobytes().hex(), got.hex()) for i, got in actual.items()
         ),
@@ -89,6 +112,11 @@ def _stateful(reference: Reference, tensor: int) -> bool:
 
 def _read(device: Client, reference: Reference, number: int, window: int) -> bytes:
     return device.read_layer(number, reference.inputs[window].tobytes(), DataForm.INT8)
+
+
+def _steady(device: Client, reference: Reference, number: int, window: int) -> bool:
+    """Return whether one question has one answer."""
+    return len({_read(device, reference, number, window) for _ in range(REPEATS)}) == 1
 
 
 def _others(reference: Reference, window: int) -> tuple[int, int]:
@@ -118,15 +146,37 @@ def _kept_state(device: Client, reference: Reference, number: int, layer: Suspec
     return None if kept is None else kept.tobytes() == got
 
 
-def _explained(reference: Reference, layer: Suspect, actual: dict[int, bytes]) -> tuple[str, ...]:
-    """Return the rules that give the device's bytes in every window."""
+def _explained(
+    reference: Reference, layer: Suspect, actual: dict[int, bytes]
+) -> Explanation | None:
+    """Return the rule that gives the device's bytes in every window."""
     op = next(o for o in reference.graph.ops if layer.info.tensor in o.outputs)
     indices = [t.index for t in reference.graph.activations(op)]
     windows = [reference.tensors(i, indices) for i in actual]
     inputs = {t: np.stack([w[k] for w in windows]) for k, t in enumerate(indices)}
-    rules = recompute(reference.graph, layer.info.tensor, inputs)
-    got = list(actual.values())
-    return tuple(n for n, made in rules.items() if [m.tobytes() for m in made] == got)
+    dtype = np.dtype(reference.graph.tensors[layer.info.tensor].dtype)
+    got = np.stack([np.frombuffer(data, dtype) for data in actual.values()])
+    found = explain(reference.graph, layer.info.tensor, inputs, got)
+    return None if found is None else Explanation(*found)
+
+
+def _constants(
+    device: Client, reference: Reference, number: int, layer: Suspect, bar: Bar
+) -> Constants | None:
+    """Ask the layer alone for its answers to random inputs, and tell its constants from them."""
+    inputs = probes(reference.graph, layer.info.tensor)
+    if inputs is None or inputs[0].nbytes != layer.info.input_size:
+        return None
+    answers = []
+    with bar(f"layer {number}'s constants", len(inputs)) as progress:
+        for probe in inputs:
+            try:
+                answers.append(np.frombuffer(device.run_layer(number, [probe.tobytes()]), np.int8))
+            except UnsteadyError:
+                return None
+            progress.update()
+    found = recover(reference.graph, layer.info.tensor, inputs, np.stack(answers))
+    return None if found is None else Constants(**vars(found))
 
 
 def input_evidence(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hil.device import LayerInfo
-from hil.errors import LinkError
+from hil.errors import LinkError, UnsteadyError
 from hil.record import LayerEvidence, Link, RawPair
 from hil.reference.columns import Reference
-from hil.run.evidence import input_evidence, layer_evidence
+from hil.run.evidence import input_evidence, layer_evidence, spread
 from hil.verdict.drift import largest_difference
 from hil.wire.messages import DataForm, InferReply, MemoryReply
 from hil.wire.schema import INPUT_LAYER
@@ -67,11 +68,14 @@ class Client(Protocol):
 class Layer:
     """What was found out about one layer; `differing` are windows.
 
-    alone: (window, what the layer gives on the definition's inputs).
+    crcs: window → CRC-32 that differed. unsteady: it gave two answers to one question. alone:
+    (window, what the layer gives on the definition's inputs).
     """
 
     info: LayerInfo
     differing: list[int] = field(default_factory=list)
+    crcs: dict[int, int] = field(default_factory=dict)
+    unsteady: bool = False
     max_difference: int | None = None
     alone_differs: bool | None = None
     alone: list[tuple[int, bytes]] = field(default_factory=list)
@@ -121,6 +125,7 @@ class Bench:
 
 def measure(bench: Bench, into: Measured) -> None:
     """Ask everything of the device. DeviceErrors pass through; `into` keeps what was measured."""
+    into.layers = _layers(bench)  # first: what crashes later is then told by its layer
     _stream(bench, "device", bench.int8, DataForm.INT8, into.outputs, into.input_crcs)
     into.input_difference = _read_inputs(bench, bench.int8, DataForm.INT8, into.input_crcs)
     if bench.raw is not None:
@@ -131,11 +136,12 @@ def measure(bench: Bench, into: Measured) -> None:
         other = other_inputs(bench.reference, into.raw_input_crcs)
         if other:
             into.raw_pairs = input_evidence(bench.device, bench.reference, bench.raw, other)
-    into.layers = _layers(bench)
     _tap(bench, into)
     for layer in into.layers:
         _examine(bench, into, layer)
-    into.layer_evidence = layer_evidence(bench.device, bench.reference, into.layers)
+    into.layer_evidence = layer_evidence(
+        bench.device, bench.reference, into.layers, partial(_bar, bench)
+    )
     _count_cycles(bench, into)
     into.memory = bench.device.memory()  # last, so that the stack's peak covers it all
     into.link = bench.device.link()
@@ -219,6 +225,7 @@ def _tap(bench: Bench, into: Measured) -> None:
             for layer, want, got in zip(into.layers, expected, crcs, strict=True):
                 if want != got:
                     layer.differing.append(i)
+                    layer.crcs[i] = got
             bar.update()
 
 
@@ -228,11 +235,16 @@ def _examine(bench: Bench, into: Measured, layer: Layer) -> None:
     for i in layer.differing[:READ_BACK]:
         (expected,) = bench.reference.tensors(i, [layer.info.tensor])
         got = bench.device.read_layer(number, bench.int8[i], DataForm.INT8)
+        layer.unsteady |= zlib.crc32(got) != layer.crcs[i]
         difference = largest_difference(expected, _tensor(got, expected, "a layer"))
         layer.max_difference = max(layer.max_difference or 0, difference)
     # One after the other, nothing between: what is never written stays as it was.
-    for i in layer.differing[:READ_BACK]:
-        alone = _alone(bench, number, layer, i)
+    for i in spread(layer.differing, layer.info.output_size):
+        try:
+            alone = _alone(bench, number, layer, i)
+        except UnsteadyError:
+            layer.unsteady = layer.alone_differs = True
+            continue
         if alone is None:
             continue
         (expected,) = bench.reference.tensors(i, [layer.info.tensor])

@@ -1,38 +1,187 @@
-"""Layers recomputed under wrong rules: the same sums as the definition, and other bytes."""
+"""A layer that was computed wrongly on purpose is told by the rule that was planted."""
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hil.board import PROJECT_DIR
-from pipeline.hypotheses import RULES, _sums, recompute
+from pipeline.hypotheses import explain, sums
+from pipeline.hypotheses.layer import Layer
+from pipeline.hypotheses.recover import probes, recover
+from pipeline.hypotheses.sums import MATRIX, RULES, sums_of
 from pipeline.interp import run_layers
+from pipeline.ir import Graph, Op
+from pipeline.ops import OPERATORS
+from pipeline.plant.graph import layer, lose_bias, stale_weights, swap_gates, transpose_weights
 from pipeline.verify import read_verified
 
 MODELS = PROJECT_DIR / "test_vectors" / "models"
-WINDOWS = np.random.default_rng(3).integers(-128, 128, (40, 300)).astype(np.int8)
+GRAPHS = {name: read_verified(MODELS / name / "int8.tflite") for name in ("cnn", "dense", "lstm")}
+#: Smooth windows: noise would leave most layers clamped.
+WINDOWS = (
+    np.random.default_rng(3).normal(0, 12, (12, 50, 6)).cumsum(axis=1).clip(-128, 127)
+    .astype(np.int8).reshape(12, -1)
+)  # fmt: skip
+VALUES = {name: run_layers(graph, WINDOWS) for name, graph in GRAPHS.items()}
+LSTM = "unidirectional_sequence_lstm_0"
 
 
-@pytest.mark.parametrize("name", ["cnn", "dense", "lstm"])
+def given(name: str, place: str) -> tuple[Graph, Op, Layer]:
+    """Return a layer as the definition computes it."""
+    graph, values = GRAPHS[name], VALUES[name]
+    op = layer(graph, place)
+    right = values[op.outputs[0]].reshape(len(WINDOWS), -1)
+    return graph, op, Layer(graph, op, values, right)
+
+
+def told(name: str, place: str, actual: NDArray[Any]) -> tuple[str, str] | None:
+    graph, op, _ = given(name, place)
+    return explain(graph, op.outputs[0], VALUES[name], actual.astype(np.int8))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
 def test_the_sums_are_the_definitions(name: str) -> None:
-    graph = read_verified(MODELS / name / "int8.tflite")
-    values = run_layers(graph, WINDOWS)
-    seen = 0
-    for op in graph.ops:
-        if op.name not in ("CONV_2D", "FULLY_CONNECTED"):
-            assert recompute(graph, op.outputs[0], values) == {}
-            continue
-        seen += 1
-        sums = _sums(graph, op, values)
-        right = values[op.outputs[0]]
-        assert (sums.codes(sums.requantized(sums.total)).reshape(right.shape) == right).all()
-        made = recompute(graph, op.outputs[0], values)
-        assert set(made) == set(RULES)
-        assert all(m.shape == right.shape and m.dtype == np.int8 for m in made.values())
+    places = [
+        GRAPHS[name].layer_name(op) for op in GRAPHS[name].ops if op.name in ("CONV_2D", *MATRIX)
+    ]
+    assert places
+    for place in places:
+        _, _, right = given(name, place)
+        s = sums_of(right)
+        assert right.same(s.finished(s.total))
         # Half of all products are rounded up: a layer that never rounds shows it somewhere.
-        assert (made["no rounding"] != right).any()
-        # Roundings differ by one step, never more.
-        for rule in ("single rounding", "no rounding", "float32 rounding"):
-            assert np.abs(made[rule].astype(int) - right).max() <= 1
-    assert seen
+        assert not right.same(RULES["no rounding"](s))
+        for rule in ("single rounding", "no rounding", "float32 rounding", "cutting off"):
+            made = RULES[rule](s).reshape(right.actual.shape)
+            assert np.abs(made - right.actual).max() <= 1  # roundings differ by one step
+
+
+@pytest.mark.parametrize("rule", ["no rounding", "no bias", "no output zero point", "cutting off"])
+def test_a_rule_about_sums_is_told(rule: str) -> None:
+    # The last layer, which no activation limits: cut off and rounded down, positive sums are equal.
+    _, _, right = given("dense", "scores")
+    assert told("dense", "scores", RULES[rule](sums_of(right))) == (rule, rule)
+
+
+@pytest.mark.parametrize(
+    ("made", "rule", "words"),
+    [
+        (lambda s: sums._wrapped(s, 13), "narrow sums", "wrap in 13 bits"),
+        (lambda s: sums._stopped(s, 12), "narrow sums", "stop at 12 bits"),
+        (lambda s: sums._shifted(s, (0, 5, 0)), "input zero point", "instead of"),
+        (lambda s: sums._shifted(s, (-7, 0, 0)), "output zero point", "-7 off"),
+    ],
+)
+def test_widths_and_zero_points_are_told(made: Any, rule: str, words: str) -> None:
+    _, _, right = given("cnn", "conv2")
+    found = told("cnn", "conv2", made(sums_of(right)))
+    assert found is not None
+    assert found[0] == rule
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(("part", "words"), [(slice(77), "last 3"), (slice(6, 80), "first 6")])
+def test_dropped_inputs_are_counted(part: slice, words: str) -> None:
+    _, _, right = given("cnn", "conv2")
+    found = told("cnn", "conv2", sums._without(right, part))
+    assert found == ("dropped inputs", f"sums without their {words} of 80 inputs")
+
+
+def test_wrapping_with_a_factor_is_told() -> None:
+    _, _, right = given("dense", "dense2")
+    s = sums_of(right)
+    wide = np.rint(2.5 * s.real) + s.zero_point
+    assert (wide > 127).any()
+    wrapped = (np.maximum(wide, s.low) + 128) % 256 - 128
+    found = told("dense", "dense2", wrapped)
+    assert found is not None
+    assert found[0] == "wrapping"
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "change", "amount", "rule"),
+    [
+        ("cnn", "conv3", transpose_weights, 1, "layout"),
+        ("dense", "dense1", transpose_weights, 1, "layout"),
+        ("lstm", LSTM, transpose_weights, 1, "layout"),
+        ("lstm", LSTM, swap_gates, 1, "gate order"),
+        ("lstm", LSTM, lose_bias, 1, "no bias"),
+    ],
+)
+def test_constants_in_another_order_are_told(
+    name: str, place: str, change: Any, amount: float, rule: str
+) -> None:
+    graph, op, _ = given(name, place)
+    planted = change(graph, op, amount)
+    made = OPERATORS[op.name].evaluate(planted, planted.ops[op.index], VALUES[name])
+    found = told(name, place, made)
+    assert found is not None
+    assert found[0] == rule
+
+
+@pytest.mark.parametrize(("place", "offset"), [("dense2", 0), ("dense2", 3), ("dense1", -2)])
+def test_an_output_over_its_input_is_told(place: str, offset: int) -> None:
+    graph, op, right = given("dense", place)
+    wrong = np.stack([overwritten(right.window(i), offset) for i in range(len(WINDOWS))])
+    assert not right.same(wrong)
+    found = explain(graph, op.outputs[0], VALUES["dense"], wrong)
+    assert found is not None
+    assert found[0] == "overlap"
+    assert ("over its input" if offset == 0 else f"{offset} bytes behind") in found[1]
+
+
+def overwritten(one: Layer, offset: int) -> NDArray[np.int8]:
+    """Compute a FULLY_CONNECTED output by output in memory that its input lies in."""
+    source = one.graph.need(one.op, 0)
+    x = one.inputs[source.index].reshape(-1).copy()
+    out = np.zeros(one.actual.shape[1], np.int8)
+    for j in range(out.size):
+        now = dataclasses.replace(one, inputs={source.index: x.reshape(1, *source.shape)})
+        s = sums_of(now)
+        out[j] = s.finished(s.total).reshape(-1)[j]
+        if 0 <= offset + j < x.size:
+            x[offset + j] = out[j]
+    return out
+
+
+def test_noise_is_explained_by_nothing() -> None:
+    noise = np.random.default_rng(1).integers(-128, 128, (3, 16)).astype(np.int8)
+    values = {k: v[:3] for k, v in VALUES["dense"].items()}
+    graph, op, _ = given("dense", "dense2")
+    assert explain(graph, op.outputs[0], values, noise) is None
+
+
+@pytest.mark.parametrize(("name", "place"), [("cnn", "conv2"), ("dense", "dense2")])
+def test_constants_are_recovered_from_answers(name: str, place: str) -> None:
+    graph, op, _ = given(name, place)
+    inputs = probes(graph, op.outputs[0])
+    assert inputs is not None
+
+    def answers(planted: Graph) -> NDArray[Any]:
+        given = {op.inputs[0]: inputs}
+        return OPERATORS[op.name].evaluate(planted, planted.ops[op.index], given)
+
+    right = recover(graph, op.outputs[0], inputs, answers(graph))
+    assert right is not None
+    assert right.told > right.rows / 2
+    assert right.affine == right.told
+    assert (right.other_rows, right.other_weights, right.other_biases) == (0, 0, 0)
+    stale = recover(graph, op.outputs[0], inputs, answers(stale_weights(graph, op, 0.2)))
+    assert stale is not None
+    assert stale.affine == stale.told
+    assert 0 < stale.other_rows <= round(0.2 * stale.rows)
+    # Something else than a weighted sum: the codes' sign is lost.
+    bent = recover(graph, op.outputs[0], inputs, np.abs(answers(graph).astype(int)) // 2)
+    assert bent is not None
+    assert bent.affine < bent.told
+
+
+def test_layers_without_weights_are_not_probed() -> None:
+    graph = GRAPHS["cnn"]
+    assert probes(graph, layer(graph, "pool1").outputs[0]) is None
+    assert probes(GRAPHS["lstm"], layer(GRAPHS["lstm"], LSTM).outputs[0]) is None

@@ -15,6 +15,7 @@ from hil.record import (
     BINS,
     ArenaBlock,
     ArenaPlan,
+    Explanation,
     Histogram,
     InputEvidence,
     LayerEvidence,
@@ -31,7 +32,19 @@ from hil.record import (
 
 def run_with_evidence() -> Run:
     pair = TensorPair(0, "00ff", "0101")
-    layers = LayerEvidence(0, True, "int8", 0, False, True, None, None, ("no bias",), (pair,))
+    layers = LayerEvidence(
+        0,
+        True,
+        "int8",
+        0,
+        False,
+        True,
+        None,
+        None,
+        Explanation("no bias", "no bias"),
+        None,
+        (pair,),
+    )
     raw = RawPair(3, "01000200", "0102", "0304")
     inputs = InputEvidence(
         ("ax", "wx"), ("g", "rad/s"), (0.1, 0.2), (0.0, 1.0), (1.0, 2.0), 0.05, 3, (raw,)

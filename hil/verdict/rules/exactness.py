@@ -55,7 +55,7 @@ VERBS: Final = {
     "zero-point": "is off by a zero point",
     "stale-weights": "computes with other weights or biases than the model's",
     "scale": "gives the right values times a wrong factor",
-    "overwritten": "is right when run alone; inside the model its memory is overwritten",
+    "overwritten": "has its memory overwritten while its values are still needed",
     "left-over-state": "remembers the window before: its state is not reset",
     "not-repeatable": "gives two different outputs for one input",
     "never-written": "leaves its output, or part of it, as it was",
@@ -148,7 +148,7 @@ def _stack_overrun(run: Run, common: Sequence[str], effect: Interval | None) -> 
     return problem(
         "device",
         "stack-overrun",
-        "Results are wrong and the stack reached its end: it wrote over other data",
+        "Results are wrong and the stack was used to its last byte",
         evidence=[text, *common],
         remedy="a larger stack (linker script), or smaller buffers on it",
         effect=effect,

@@ -12,19 +12,30 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.record import LayerDevice, LayerEvidence, Run
+from hil.errors import clean
+from hil.record import Constants, LayerDevice, LayerEvidence, Run
 from hil.verdict.rules.wording import percent, plural
 
-#: Rules of pipeline/hypotheses.py → cause.
+#: Rules of pipeline/hypotheses → cause.
 RULE_CAUSES: Final = {
     "single rounding": "rounding",
     "no rounding": "rounding",
     "float32 rounding": "rounding",
+    "float32 rounding away from zero": "rounding",
+    "cutting off": "rounding",
     "wrapping": "saturation",
     "no fused activation": "saturation",
+    "clamping before the zero point": "saturation",
+    "narrow sums": "saturation",
     "no output zero point": "zero-point",
-    "no input zero point": "zero-point",
+    "output zero point": "zero-point",
+    "input zero point": "zero-point",
     "no bias": "stale-weights",
+    "dropped inputs": "kernel",
+    "padding": "kernel",
+    "layout": "kernel",
+    "gate order": "kernel",
+    "overlap": "overwritten",
 }
 #: Layers that have weights.
 WITH_WEIGHTS: Final = (
@@ -88,24 +99,42 @@ def layer_cause(run: Run, found: LayerEvidence) -> Cause:
             return cause
     if not found.alone:
         return _overwritten(data)
-    for pattern in (
-        _permuted,
-        _never_written,
-        _offset,
-        _saturated,
-        _one_channel,
-        _one_step,
-        _scale,
-    ):
+    for pattern in (_permuted, _never_written, _offset, _saturated, _scale):
         if (cause := pattern(data, layer)) is not None:
             return cause
-    if layer.op in WITH_WEIGHTS:
-        return Cause("stale-weights", (_spread(data), *_no_pattern()))
-    return Cause("kernel", (_spread(data), *_no_pattern()))
+    if found.constants is not None and (cause := _other_constants(found.constants)) is not None:
+        return cause
+    last = _one_channel(data, layer) or _one_step(data, layer)
+    if last is not None:
+        return last
+    return Cause("kernel", (_spread(data), *_no_pattern(found)))
 
 
-def _no_pattern() -> tuple[str, ...]:
-    return ("not a rounding rule, clamp, order, offset or factor: none of these gives its bytes",)
+def _no_pattern(found: LayerEvidence) -> tuple[str, ...]:
+    lines = ["not a rounding rule, clamp, order, offset or factor: none of these gives its bytes"]
+    told = found.constants
+    if told is not None and told.affine < told.told:
+        lines.append(
+            f"on random inputs {told.told - told.affine} of {plural(told.told, 'output channel')} "
+            "are no weighted sum of them: it is not only its constants"
+        )
+    return tuple(lines)
+
+
+def _other_constants(told: Constants) -> Cause | None:
+    """The layer does what such a layer does, to the rounding, but with other constants."""
+    if told.affine < told.told or not told.other_rows:
+        return None
+    lines = (
+        f"on random inputs {plural(told.affine, 'output channel')} are weighted sums of them, as "
+        f"they must be: the arithmetic is right ({told.rows - told.told} of {told.rows} are "
+        "clamped too often to tell)",
+        f"the weights that they tell: {told.other_weights:,} of {told.weights:,} are not the "
+        f"model's, in {plural(told.other_rows, 'channel')}; biases: {told.other_biases}",
+    )
+    if told.lost and told.lost == told.other_weights:
+        return Cause("kernel", (*lines, "all of those are 0: inputs are left out"))
+    return Cause("stale-weights", lines)
 
 
 def _tensors(run: Run, found: LayerEvidence) -> Tensors:
@@ -133,17 +162,16 @@ def _state(found: LayerEvidence) -> Cause | None:
 def _repeats(found: LayerEvidence) -> Cause | None:
     if found.repeats:
         return None
-    windows = plural(len(found.pairs), "window")
-    return Cause("not-repeatable", (f"{windows} asked for twice: the second answer is another",))
+    text = "the same question asked again and again has more than one answer"
+    return Cause("not-repeatable", (text,))
 
 
 def _rule(found: LayerEvidence) -> Cause | None:
-    rule = next((r for r in found.explained_by if r in RULE_CAUSES), None)
-    if rule is None:
+    if found.explained is None or found.explained.rule not in RULE_CAUSES:
         return None
-    windows = plural(len(found.pairs), "window")
-    text = f"the layer computed again with {rule} gives the device's bytes in {windows}"
-    return Cause(RULE_CAUSES[rule], (text,))
+    windows, words = plural(len(found.pairs), "window"), clean(found.explained.text, 120)
+    text = f"the layer computed again with {words} gives the device's bytes in {windows}"
+    return Cause(RULE_CAUSES[found.explained.rule], (text,))
 
 
 def _overwritten(data: Tensors) -> Cause:

@@ -126,7 +126,7 @@ def test_a_device_without_preprocessing_is_not_asked_for_it(fake: Fake) -> None:
 
 
 def test_a_port_that_vanishes_keeps_what_was_measured(fake: Fake) -> None:
-    got = run(fake(gone_at=15), quiet)
+    got = run(fake(gone_at=25), quiet)
     assert got.incomplete == "/dev/fake: the port vanished"
     device = column(got, "device")
     assert device is not None

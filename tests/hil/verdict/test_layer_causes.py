@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import good_run, layer
 
-from hil.record import LayerEvidence, Memory, Run, TensorPair
+from hil.record import Constants, Explanation, LayerEvidence, Memory, Run, TensorPair
 from hil.verdict.rules.exactness import device_differs
 
 rng = np.random.default_rng(5)
@@ -27,7 +27,7 @@ def run_with(actual: np.ndarray, op: str = "CONV_2D", **changes: Any) -> Run:
     )
     found = LayerEvidence(
         layer=1, alone=True, dtype="int8", zero_point=-9, stateful=False, repeats=True,
-        remembers=None, kept_state=None, explained_by=(), pairs=pairs,
+        remembers=None, kept_state=None, explained=None, constants=None, pairs=pairs,
     )  # fmt: skip
     wrong = layer(
         1, op=op, shape=(1, 20, 8), size=160, differing=3, first_difference=0, alone_differs=True
@@ -93,10 +93,10 @@ def test_wrapped_values_are_a_saturation_fault() -> None:
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [("single rounding", "rounding"), ("wrapping", "saturation"), ("no bias", "stale-weights"),
-     ("no input zero point", "zero-point")],
+     ("input zero point", "zero-point")],
 )  # fmt: skip
 def test_a_rule_that_gives_every_byte_beats_resemblance(rule: str, expected: str) -> None:
-    assert cause(run_with(one_channel(), explained_by=(rule,))) == expected
+    assert cause(run_with(one_channel(), explained=Explanation(rule, rule))) == expected
 
 
 def test_state_and_repeats_come_before_patterns() -> None:
@@ -107,10 +107,34 @@ def test_state_and_repeats_come_before_patterns() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_noise_is_a_wrong_kernel_or_weights_and_nothing_with_a_pattern(seed: int) -> None:
+def test_noise_has_no_name(seed: int) -> None:
     noise = np.random.default_rng(seed).integers(-128, 128, EXPECTED.shape)
     assert cause(run_with(noise, op="MAX_POOL_2D")) == "kernel"
-    assert cause(run_with(noise)) == "stale-weights"
+    assert cause(run_with(noise)) == "kernel"
+
+
+#: 8 rows of which 7 could be told, with weights in 3 of them that are not the model's.
+TOLD = Constants(
+    rows=8, told=7, affine=7, other_rows=3, other_weights=90, other_biases=2, lost=40, weights=700
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (TOLD, "stale-weights"),
+        (replace(TOLD, other_weights=0, lost=0), "stale-weights"),  # biases alone
+        (replace(TOLD, lost=90), "kernel"),  # every other weight is 0: inputs left out
+        (replace(TOLD, affine=6), "kernel"),  # a row that is no sum of its inputs
+        (replace(TOLD, other_rows=0, other_weights=0, other_biases=0, lost=0), "kernel"),
+        (None, "kernel"),
+    ],
+)
+def test_other_weights_are_named_only_where_they_were_told(
+    told: Constants | None, expected: str
+) -> None:
+    noise = np.random.default_rng(1).integers(-128, 128, EXPECTED.shape)
+    assert cause(run_with(noise, constants=told)) == expected
 
 
 def test_a_full_stack_explains_wrong_results() -> None:
