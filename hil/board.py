@@ -33,12 +33,16 @@ class BoardFacts:
 
 @dataclass(frozen=True)
 class Board:
-    """A board: its short name (`--board`), its title for people, its facts and USB ids."""
+    """A board: its short name (`--board`), its title for people, its facts and USB ids.
+
+    usb_ids: of its program, then of its bootloader. uploader: what `pio run -t upload` uses.
+    """
 
     name: str
     title: str
     facts: BoardFacts
     usb_ids: tuple[tuple[int, int], ...]
+    uploader: str
 
 
 def board_names() -> list[str]:
@@ -55,4 +59,4 @@ def load_board(name: str) -> Board:
     facts = from_json(BoardFacts, manifest.get("tinyhil"), f"{path.name}: tinyhil")
     hwids = manifest["build"]["hwids"]
     usb_ids = tuple((int(vid, 16), int(pid, 16)) for vid, pid in hwids)
-    return Board(name, manifest["name"], facts, usb_ids)
+    return Board(name, manifest["name"], facts, usb_ids, manifest["upload"]["protocol"])

@@ -19,7 +19,14 @@ from hil.wire.session import LAST_SEQUENCE, Counters, Session
 #: A frame must at least carry a staged request.
 LEAST_BODY: Final = 64
 
+#: Seconds for a device that came back to say hello.
+REVIVAL_S: Final = 10.0
+
 Clock = Callable[[], float]
+
+#: Brings a device back that has gone or hangs, on a transport of its own or the same one; raises
+#: the error it was given, or one that says more, where it cannot.
+Rescue = Callable[[LinkError], Transport]
 
 
 class Connection:
@@ -42,6 +49,17 @@ class Connection:
         self._patience = patience
         self._clock = clock
         self._session = Session()
+        self._rescue: Rescue | None = None
+        self._welcome: Callable[[HelloReply], None] = lambda _: None
+        self._answered_at_rescue = -1
+
+    def guard(self, rescue: Rescue, welcome: Callable[[HelloReply], None]) -> None:
+        """From now on, go on after `rescue` where the device goes away or hangs.
+
+        `welcome` gets the HELLO of the device that came back, and raises where it is another one.
+        Requests are pure functions, so those without an answer are simply sent again.
+        """
+        self._rescue, self._welcome = rescue, welcome
 
     @property
     def counters(self) -> Counters:
@@ -61,15 +79,28 @@ class Connection:
         another version.
         """
         first = 1 + secrets.randbelow(LAST_SEQUENCE)
-        self._session = Session(first, timeout=min(self._timeout, 0.3), patience=deadline)
-        request = HelloRequest(PROTOCOL_VERSION)
-        (reply,) = self.stream([request])
-        hello = _read_hello(reply, mend)
+        try:
+            hello = self._greet(first, deadline, mend)
+        except LinkError as error:
+            if self._rescue is None:
+                raise
+            self._transport = self._rescue(error)
+            hello = self._greet(first, REVIVAL_S, mend)
         following = (first + 1) % LAST_SEQUENCE + 1
         self._session = Session(following, timeout=self._timeout, patience=self._patience)
         self._session.credits = max(1, hello.credits)
         self._session.max_body = min(hello.max_body, HOST_MAX_BODY)
         return hello
+
+    def _greet(self, first: int, deadline: float, mend: str) -> HelloReply:
+        """Say hello in a session of its own, which is left in place; nobody is rescued there."""
+        self._session = Session(first, timeout=min(self._timeout, 0.3), patience=deadline)
+        rescue, self._rescue = self._rescue, None
+        try:
+            (reply,) = self.stream([HelloRequest(PROTOCOL_VERSION)])
+        finally:
+            self._rescue = rescue
+        return _read_hello(reply, mend)
 
     def stream(self, requests: Iterable[Body]) -> Iterator[Frame]:
         """Send requests, pipelined; yield each one's reply (or ERROR) in order.
@@ -88,10 +119,14 @@ class Connection:
                     yield reply
                     self._fill(queue, source)
                 if queue:
-                    self._step()
+                    self._step_or_rescue()
         finally:
             for sequence in queue:
                 self._session.cancel(sequence)
+
+    def close(self) -> None:
+        """Release the transport."""
+        self._transport.close()
 
     def call(self, request: Body) -> Frame:
         """Send one request and return its reply; see `stream`."""
@@ -106,6 +141,28 @@ class Connection:
             if request is None:
                 return
             queue.append(self._session.submit(request.TYPE, request.encode()))
+
+    def _step_or_rescue(self) -> None:
+        try:
+            self._step()
+        except LinkError as error:
+            # Twice at one place is no accident: what was asked there is what it dies of.
+            if self._rescue is None or self._answered_at_rescue == self.counters.answered:
+                raise
+            self._answered_at_rescue = self.counters.answered
+            self._go_on(self._rescue(error))
+
+    def _go_on(self, transport: Transport) -> None:
+        """Continue the session on `transport`, with the device that answers there."""
+        session, self._transport = self._session, transport
+        try:
+            first = 1 + secrets.randbelow(LAST_SEQUENCE)
+            hello = self._greet(first, REVIVAL_S, "tinyhil flash")
+        finally:
+            self._session = session
+        self._welcome(hello)
+        session.credits = max(1, hello.credits)
+        session.lose_all()
 
     def _step(self) -> None:
         """Send what may be sent, wait for bytes or for the next time-out, and take them in."""

@@ -15,8 +15,15 @@ from zlib import crc32
 
 from hil import identity as who
 from hil.backend.base import Transport
-from hil.connection import Clock, Connection, check
-from hil.errors import InputError, LinkError, RemoteError, UnsteadyError, clean
+from hil.connection import Clock, Connection, Rescue, check
+from hil.errors import (
+    IdentityError,
+    InputError,
+    LinkError,
+    RemoteError,
+    UnsteadyError,
+    clean,
+)
 from hil.identity import Identity
 from hil.record import Link
 from hil.wire import messages as msg
@@ -69,7 +76,6 @@ class Device:
         patience: float = 10.0,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._transport = transport
         self._clock = clock
         self._link = Connection(transport, timeout=timeout, patience=patience, clock=clock)
         self._identity: Identity | None = None
@@ -106,6 +112,23 @@ class Device:
         self._identity = who.from_hello(hello)
         who.verify(self._identity, expected)
         return self._identity
+
+    def guard(self, rescue: Rescue) -> None:
+        """From now on, go on after `rescue` where the device goes away or hangs.
+
+        What comes back must be the device that was identified: IdentityError otherwise.
+        """
+        self._link.guard(rescue, self._welcome_back)
+
+    def _welcome_back(self, hello: msg.HelloReply) -> None:
+        back, gone = who.from_hello(hello), self.identity
+        if replace(back, boot_id=0, reset_cause="") != replace(gone, boot_id=0, reset_cause=""):
+            raise IdentityError(
+                f"another device came back: {back.board} with model {back.model!r} "
+                f"({back.model_hash.hex()[:16]}…) and number {back.device_id:016x}, not "
+                f"{gone.board} with {gone.model_hash.hex()[:16]}… and {gone.device_id:016x}"
+            )
+        self._identity = back
 
     def infer(
         self, inputs: Iterable[bytes], form: DataForm = DataForm.INT8
@@ -211,7 +234,7 @@ class Device:
 
     def close(self) -> None:
         """Release the transport."""
-        self._transport.close()
+        self._link.close()
 
     def _ask(self, request: Body, kind: type[R]) -> R:
         return kind.decode(check(self._link.call(request), request.NAME))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import serial.tools.list_ports
 
 from hil.board import Board
-from hil.errors import clean
+from hil.errors import LinkError, clean
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,24 @@ class Port:
     def same_board(self, other: Port) -> bool:
         """Whether both hang on one USB socket, as far as the system tells sockets apart."""
         return not (self.location and other.location) or self.location == other.location
+
+    def again(self) -> Port:
+        """Return where this board is now, by its USB id and serial number, else by its name.
+
+        Raises LinkError when it is nowhere, or could be several.
+        """
+        if self.usb_id is None:
+            return self
+        found = [
+            p
+            for p in serial_ports()
+            if p.usb_id == self.usb_id
+            and p.serial_number == self.serial_number
+            and (p.serial_number or p.same_board(self))
+        ]
+        if len(found) != 1:
+            raise LinkError(f"{self} is not there")
+        return found[0]
 
     def __str__(self) -> str:
         number = f", serial number {self.serial_number}" if self.serial_number else ""

@@ -12,7 +12,7 @@ from hil.backend.base import Counters, Transport
 from hil.backend.emulator import EmulatorProcess
 from hil.backend.stream import SocketTransport
 from hil.board import Board
-from hil.errors import InputError, LinkError, ToolError
+from hil.errors import InputError, LinkError, NoAnswerError, ToolError
 
 
 def _unicorn_version() -> str:
@@ -93,6 +93,13 @@ class EmbeddedBackend:
             crash = self._emulator.crash
             self._crash = None if crash is None else str(crash["text"])
         return self._crash
+
+    def revive(self, error: LinkError) -> Transport:
+        """Reset a chip whose firmware hangs; an emulator that has ended stays so: `error`."""
+        if not isinstance(error, NoAnswerError):
+            raise error
+        self.request("reset", kind="pin")
+        return self.transport
 
     def close(self) -> None:
         """End the process; harmless when repeated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -11,12 +12,17 @@ import serial
 
 from hil.backend.base import Counters, Transport
 from hil.board import Board
-from hil.errors import InputError, LinkError, clean
+from hil.errors import InputError, LinkError, NoAnswerError, clean
+from hil.ports import Port, serial_ports
 
 #: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
 #: would configure the port anew with every read.
 _SLICE: Final = 0.02
 _WRITE_TIMEOUT: Final = 5.0
+
+#: Seconds for a board to be plugged in again, or reset.
+REPLUG_S: Final = 30.0
+POLL_S: Final = 0.2
 
 
 class SerialTransport:
@@ -77,15 +83,65 @@ class HardwareBackend:
 
     def __init__(self) -> None:
         self._transport: SerialTransport | None = None
+        self._board: Board | None = None
+        self._port = Port("", None, "", "", "")
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Open the port. `elf` is ignored: the board has been flashed."""
         if not port:
             raise InputError(f"which port is {board.name} on? Give --port; `tinyhil boards` lists")
-        baud = self.baud or board.facts.baud
-        self._transport = SerialTransport(port, baud)
-        self.description = f"{board.title} on {clean(port)} at {baud:,} baud"
+        named = (p for p in serial_ports() if p.device == port)
+        self._board, self._port = board, next(named, Port(port, None, "", "", ""))
+        self._transport = self._open_port()
+        self.description = f"{board.title} on {clean(port)} at {self._rate():,} baud"
         return self._transport
+
+    def _rate(self) -> int:
+        assert self._board is not None
+        return self.baud or self._board.facts.baud
+
+    def _open_port(self) -> SerialTransport:
+        return SerialTransport(self._port.device, self._rate())
+
+    def revive(self, error: LinkError) -> Transport:
+        """Bring the board back: one that hangs is restarted, one that has gone is waited for.
+
+        A board on USB is known again by its USB id and serial number, whatever its port is called
+        now. Raises `error` when it is not back in REPLUG_S.
+        """
+        self.close()
+        if isinstance(error, NoAnswerError):
+            self._restart()
+        deadline = time.monotonic() + REPLUG_S
+        while time.monotonic() < deadline:
+            try:
+                self._port = self._port.again()
+                self._transport = self._open_port()
+            except LinkError:
+                time.sleep(POLL_S)
+                continue
+            return self._transport
+        raise error
+
+    def _restart(self) -> None:
+        """Restart a board through its bootloader, which its USB interrupts still lead into.
+
+        Without a USB cable, or where the bootloader is another kind, only its reset button helps:
+        whoever sits there has REPLUG_S to press it.
+        """
+        board = self._board
+        if board is None or board.uploader != "sam-ba" or self._port.usb_id != board.usb_ids[0]:
+            return
+        from hil.upload.port import find_bootloader
+        from hil.upload.sam_ba import Bootloader
+
+        with contextlib.suppress(LinkError):
+            waiting = find_bootloader(board, self._port.device)
+            transport = SerialTransport(waiting.device, board.facts.baud)
+            try:
+                Bootloader(transport).reset()
+            finally:
+                transport.close()
 
     def counters(self) -> Counters | None:
         """Return None: a board does not count for us."""

@@ -16,6 +16,7 @@ from hil.reference.columns import Reference, run_reference
 from hil.reference.inputs import Inputs, load_inputs
 from hil.run.assemble import Outcome, assemble, versions
 from hil.run.measure import Bench, Measured, measure
+from hil.run.rescue import Rescuer
 from hil.run.target import Say, Target, connect
 from hil.run.trials import quantization_trials
 from hil.run.undo import data_shift
@@ -74,11 +75,13 @@ def run(options: Options, say: Say) -> Run:
     """
     job = prepare(options)
     with connect(options.board, options.backend, options.port, job.folder, say) as target:
-        return run_on(target, options, job)
+        return run_on(target, options, job, say)
 
 
-def run_on(target: Target, options: Options, job: Job) -> Run:
+def run_on(target: Target, options: Options, job: Job, say: Say = lambda _: None) -> Run:
     """Measure everything on a device that is there, and return the record.
+
+    A device that goes away or hangs, and comes back, is gone on with; `say` tells.
 
     A device that fails half-way gives an incomplete record, with what was measured and why it
     ended.
@@ -93,7 +96,7 @@ def run_on(target: Target, options: Options, job: Job) -> Run:
         count_estimate=getattr(target.backend, "count_estimate", None),
         quiet=options.quiet,
     )
-    outcome = _session(target, bench, measured)
+    outcome = _session(target, bench, measured, Rescuer(target.backend, say))
     identity = _identity(options, job, target)
     memory = _memory(options.board, target, measured)
     return assemble(
@@ -110,10 +113,11 @@ def run_on(target: Target, options: Options, job: Job) -> Run:
     )
 
 
-def _session(target: Target, bench: Bench, measured: Measured) -> Outcome:
+def _session(target: Target, bench: Bench, measured: Measured, rescuer: Rescuer) -> Outcome:
     """Measure; whatever ends it early is told, with what the device can still say about it."""
     incomplete = None
     faults_before = _faults(target.device)
+    target.device.guard(rescuer)
     try:
         measure(bench, measured)
     except DeviceError as error:
@@ -121,7 +125,9 @@ def _session(target: Target, bench: Bench, measured: Measured) -> Outcome:
     except KeyboardInterrupt:
         incomplete = "interrupted from the keyboard"
     fault = _aftermath(target, faults_before, failed=incomplete is not None)
-    notes = _notes(bench, measured, faults_before)
+    if rescuer.hangs:
+        fault = "\n".join([*rescuer.hangs, *([fault] if fault else [])])
+    notes = (*_notes(bench, measured, faults_before), *rescuer.returns)
     return Outcome(incomplete, fault, _counter(target), bench.raw is not None, notes)
 
 
@@ -142,9 +148,10 @@ def _aftermath(target: Target, faults_before: int, failed: bool) -> str | None:
     lines = []
     if (crash := target.backend.crash_report()) is not None:
         lines.append(crash)
+    boot = target.device.identity.boot_id  # since the last rescue, if there was one
     try:
         identity = target.device.identify(deadline=AFTERMATH_S)
-        if identity.boot_id != target.identity.boot_id:
+        if identity.boot_id != boot:
             lines.append(f"the device restarted during the run ({identity.reset_cause})")
         fault = target.device.last_fault()
         if fault is not None and fault.count != faults_before:

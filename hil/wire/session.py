@@ -28,6 +28,7 @@ class Counters:
     """What this end saw. `ignored`: late, repeated and unasked-for replies."""
 
     requests: int = 0
+    answered: int = 0
     retransmissions: int = 0
     bad_frames: int = 0
     ignored: int = 0
@@ -136,6 +137,20 @@ class Session:
             self._heard_at = now
             self._apply(min(flying, key=_order), Event.MISSED)
 
+    def lose_all(self) -> None:
+        """Take everything under way for lost: the line is another one, or its device restarted.
+
+        What was asked for is sent again, which no counter holds against the line; what was given
+        up meanwhile is forgotten.
+        """
+        self._decoder = Decoder()
+        self._heard_at = float("-inf")
+        for sequence, request in list(self._requests.items()):
+            if self._apply(request, Event.MISSED):
+                request.attempts = 0
+                if not request.wanted:
+                    del self._requests[sequence]
+
     def _due(self, flying: list[_Request]) -> float:
         return max(self._heard_at, min(r.sent_at for r in flying)) + self._timeout
 
@@ -177,6 +192,7 @@ class Session:
             self.counters.ignored += 1
             return
         self._progress_at = now
+        self.counters.answered += 1
         request.reply = frame
         if request.attempts == 1:  # else nobody knows which of them was answered
             answer_time = now - max(request.sent_at, heard_at)

@@ -1,0 +1,111 @@
+"""A device that goes away or hangs, and comes back: nothing is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from c_end import CDevice
+from memory_link import Clock, MemoryTransport
+
+from hil.backend.base import Transport
+from hil.device import Device
+from hil.errors import IdentityError, LinkError, NoAnswerError
+
+MakeDevice = Callable[..., CDevice]
+GONE = "the port has gone"
+
+
+class Ends(MemoryTransport):
+    """Ends with its `last` write: the port goes away, or whatever is sent is swallowed."""
+
+    def __init__(self, device: CDevice, clock: Clock, last: int, *, hangs: bool) -> None:
+        super().__init__(device, clock)
+        self.left, self.hangs = last, hangs
+
+    def write(self, data: bytes) -> None:
+        self.left -= 1
+        if self.left > 0:
+            super().write(data)
+        elif not self.hangs:
+            raise LinkError(GONE)
+
+
+class Bench:
+    """Boards one after the other, each on a transport that ends; the last one does not."""
+
+    def __init__(self, make: MakeDevice, ends: list[int], *, hangs: bool, **options: int) -> None:
+        self.clock, self.errors = Clock(), list[LinkError]()
+        boards = [make(boot_id=i + 1, **options) for i in range(len(ends) + 1)]
+        self.transports: list[Transport] = [
+            Ends(board, self.clock, last, hangs=hangs)
+            for board, last in zip(boards, ends, strict=False)
+        ]
+        self.transports.append(MemoryTransport(boards[-1], self.clock))
+        self.device = Device(self.transports.pop(0), clock=self.clock)
+        self.device.identify()
+        self.device.guard(self.rescue)
+
+    def rescue(self, error: LinkError) -> Transport:
+        self.errors.append(error)
+        return self.transports.pop(0)
+
+
+INPUTS = [bytes([i]) * 24 for i in range(120)]
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["gone", "hangs"])
+@pytest.mark.parametrize("last", range(2, 14))
+def test_a_run_goes_on_where_it_stopped(device: MakeDevice, last: int, hangs: bool) -> None:
+    expected = list(Bench(device, [], hangs=False).device.infer(INPUTS))
+    bench = Bench(device, [last, last + 1], hangs=hangs)
+    assert list(bench.device.infer(INPUTS)) == expected
+    assert len(bench.errors) == 2
+    assert all(isinstance(e, NoAnswerError) is hangs for e in bench.errors)
+    assert bench.device.identity.boot_id == 3
+    assert bench.device.counters.answered == len(INPUTS)
+
+
+def test_staged_inputs_go_on_as_well(device: MakeDevice) -> None:
+    inputs = [bytes([i]) * 3000 for i in range(6)]
+    expected = list(Bench(device, [], hangs=False, input_size=3000).device.infer(inputs))
+    for last in range(2, 8):
+        bench = Bench(device, [last], hangs=False, input_size=3000)
+        assert list(bench.device.infer(inputs)) == expected
+        assert len(bench.errors) == 1
+
+
+def test_a_stream_inside_a_stream_goes_on_as_well(device: MakeDevice) -> None:
+    def nested(d: Device) -> list[object]:
+        return [(reply, d.tap(INPUTS[0])) for reply in d.infer(INPUTS[:12])]
+
+    expected = nested(Bench(device, [], hangs=False).device)
+    for last in range(2, 20):
+        assert nested(Bench(device, [last], hangs=True).device) == expected
+
+
+def test_another_board_that_comes_back_is_refused(device: MakeDevice) -> None:
+    bench = Bench(device, [5], hangs=False)
+    bench.transports[0] = MemoryTransport(device(input_size=48), bench.clock)
+    with pytest.raises(IdentityError, match="another device came back"):
+        list(bench.device.infer(INPUTS))
+
+
+def test_twice_at_one_place_is_the_end(device: MakeDevice) -> None:
+    bench = Bench(device, [5, 2, 2], hangs=True)
+    with pytest.raises(NoAnswerError):
+        list(bench.device.infer(INPUTS))
+    assert len(bench.errors) == 1
+
+
+def test_without_a_guard_nobody_waits(device: MakeDevice) -> None:
+    clock = Clock()
+    alone = Device(Ends(device(), clock, 4, hangs=False), clock=clock)
+    alone.identify()
+    with pytest.raises(LinkError, match=GONE):
+        list(alone.infer(INPUTS))
+
+
+def test_a_reset_that_takes_the_port_away_is_come_back_from(device: MakeDevice) -> None:
+    bench = Bench(device, [3], hangs=False)  # the port of a board on USB goes with its reset
+    assert bench.device.reset().boot_id == 2
