@@ -44,7 +44,7 @@ ALLOC: Final = 2
 
 #: `output` and `output_size` in a `struct nn_layer` of 32-bit pointers, and its size.
 OUTPUT_AT: Final = 8
-LAYER_SIZE: Final = 64
+LAYER_SIZE: Final = 36
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,6 @@ FAMILIES = (
 )  # fmt: skip
 EMITTERS: dict[str, Emitter] = {name: e for f in FAMILIES for name, e in f.EMITTERS.items()}
 
-MAX_INPUTS = 4  # NN_MAX_INPUTS of firmware/lib/nn/nn_model.h
-
 
 @dataclass(frozen=True)
 class Source:
@@ -226,23 +224,28 @@ static int {context.symbol(op, "run")}(void) {{
 
 
 def _table(context: Context) -> str:
-    name, rows = context.name, "\n".join(_table_row(context, op) for op in context.graph.ops)
-    return f"const struct nn_layer {name}_layers[{name}_LAYER_COUNT] = {{\n{rows}\n}};\n"
+    name, ops = context.name, context.graph.ops
+    inputs = "".join(_inputs(context, op) for op in ops)
+    rows = "\n".join(_table_row(context, op) for op in ops)
+    return f"{inputs}\nconst struct nn_layer {name}_layers[{name}_LAYER_COUNT] = {{\n{rows}\n}};\n"
+
+
+def _inputs(context: Context, op: Op) -> str:
+    """Return the inputs of a layer, as the table points at them."""
+    inputs = context.graph.activations(op)
+    rows = wrap(f"{{{context.at(t)}, {t.size}}}" for t in inputs)
+    name = context.symbol(op, "inputs")
+    return f"static const struct nn_input {name}[{len(inputs)}] = {{\n{rows}\n}};\n"
 
 
 def _table_row(context: Context, op: Op) -> str:
     graph = context.graph
-    inputs, target = graph.activations(op), graph.output_of(op)
-    if len(inputs) > MAX_INPUTS:
-        raise InputError(f"layer {op.index} ({op.name}) has more than {MAX_INPUTS} inputs")
-    pad = MAX_INPUTS - len(inputs)
-    pointers = ", ".join([context.at(t) for t in inputs] + ["NULL"] * pad)
-    sizes = ", ".join([str(t.size) for t in inputs] + ["0"] * pad)
+    target, symbol = graph.output_of(op), context.symbol
     shape = ", ".join(map(str, [*target.shape, 0, 0, 0, 0][:4]))
     return (
         f'    {{"{identifier(graph.layer_name(op))}", "{op.name}", {context.at(target)}, '
-        f"{target.size},\n     {{{pointers}}}, {{{sizes}}},\n"
-        f"     {{{shape}}}, {target.index}, {context.symbol(op, 'run')}}},"
+        f"{target.size},\n     {symbol(op, 'inputs')}, {len(graph.activations(op))}, "
+        f"{{{shape}}}, {target.index}, {symbol(op, 'run')}}},"
     )
 
 

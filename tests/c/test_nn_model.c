@@ -8,13 +8,14 @@ TEST(the_layer_table_is_complete) {
     CHECK(model_descriptor.layer_count > 0);
     for (uint16_t i = 0; i < model_descriptor.layer_count; i++) {
         const struct nn_layer *layer = &model_descriptor.layers[i];
-        CHECK(layer->name && layer->op && layer->output && layer->run && layer->inputs[0]);
+        CHECK(layer->name && layer->op && layer->output && layer->run && layer->inputs);
         CHECK(layer->output_size > 0);
-        for (int k = 0; k < NN_MAX_INPUTS; k++)
-            CHECK_EQUAL(layer->inputs[k] != NULL, layer->input_sizes[k] > 0);
+        CHECK(layer->input_count > 0);
+        for (uint16_t k = 0; k < layer->input_count; k++)
+            CHECK(layer->inputs[k].data && layer->inputs[k].size > 0);
     }
-    CHECK(model_descriptor.layers[0].inputs[0] == model_descriptor.input);
-    CHECK_EQUAL(model_descriptor.input_size, model_descriptor.layers[0].input_sizes[0]);
+    CHECK(model_descriptor.layers[0].inputs[0].data == model_descriptor.input);
+    CHECK_EQUAL(model_descriptor.input_size, model_descriptor.layers[0].inputs[0].size);
 }
 
 static void infer(uint32_t seed, int8_t *output) {

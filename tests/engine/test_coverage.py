@@ -152,6 +152,35 @@ def test_an_open_batch_is_one_and_what_follows_from_it_is_known() -> None:
         np.testing.assert_array_equal(run(graph, window[None])[0], tflm.layers(graph, window)[-1])
 
 
+def join_model(operator: str, count: int) -> bytes:
+    builder = Builder()
+    quantized: dict[str, Any] = {"scale": 0.1, "zero_point": 4}
+    source = builder.tensor((1, 3), **quantized)
+    parts = [builder.tensor((1, 3), **quantized) for _ in range(count)]
+    joined = (1, 3 * count) if operator == "CONCATENATION" else (1, count, 3)
+    target = builder.tensor(joined, **quantized)
+    for i, part in enumerate(parts):
+        other = builder.constant(np.full((1, 3), i, np.int8), **quantized)
+        builder.op("MAXIMUM", [source, other], [part])
+    fields = {"valuesCount": count} if operator == "PACK" else {}
+    kind = options(f"{operator.capitalize()}Options", axis=1, **fields)
+    builder.op(operator, parts, [target], kind)
+    return builder.finish([source], [target])
+
+
+@pytest.mark.parametrize(("operator", "count"), [("CONCATENATION", 10), ("PACK", 24)])
+def test_joins_of_many_pieces(operator: str, count: int, tmp_path: Path) -> None:
+    """As in an Inception block, or in an unrolled loop over time. TFLM concatenates up to ten."""
+    model = join_model(operator, count)
+    graph, inputs = graph_of(model), windows((1, 3), 4, 5)
+    outputs = run(graph, inputs)
+    tflm, program = Tflm(model), Program([Source(graph)], tmp_path)
+    for window, output in zip(inputs, outputs, strict=True):
+        np.testing.assert_array_equal(output, tflm.layers(graph, window)[-1])
+    crcs = [zlib.crc32(output.tobytes()) for output in outputs]
+    assert program.crcs(0, inputs)[:, -1].tolist() == crcs
+
+
 def test_places_in_eight_bytes_are_numpys(tmp_path: Path) -> None:
     """TFLM has no ARG_MAX to int64, which is what Keras asks for."""
     builder = Builder()

@@ -38,8 +38,9 @@ static const int8_t weights[%d] = {1};
 static int8_t in[8], out[%d];
 static int run(void) { out[0] = weights[in[0] & 7]; return 0; }
 static void reset(void) { out[0] = 0; }
+static const struct nn_input inputs[] = {{in, 8}};
 static const struct nn_layer layers[] = {{.name = "a", .op = "A", .output = out, .output_size = 8,
-    .inputs = {in}, .input_sizes = {8}, .run = run}};
+    .inputs = inputs, .input_count = 1, .run = run}};
 const struct nn_model model_descriptor = {.name = "other-model", .input_size = 8, .output_size = 8,
     .input = in, .output = out, .layers = layers, .layer_count = 1, .reset = reset};
 """

@@ -10,7 +10,11 @@
 extern "C" {
 #endif
 
-#define NN_MAX_INPUTS 4
+/* One of the activations that a layer reads. */
+struct nn_input {
+    int8_t *data;
+    uint32_t size; /* bytes */
+};
 
 /* One step of the model. `run` reads `inputs`, writes `output`, and keeps nothing else: all state
  * (an LSTM's) is cleared by the model's reset. Tensors may share memory: an output is valid until
@@ -19,12 +23,12 @@ struct nn_layer {
     const char *name; /* the tensor's name in the .tflite, made a plain identifier */
     const char *op;   /* TFLite's operator name, e.g. "CONV_2D" */
     int8_t *output;
-    uint32_t output_size;                /* bytes */
-    int8_t *inputs[NN_MAX_INPUTS];       /* activations only, in operator order; unused: NULL */
-    uint32_t input_sizes[NN_MAX_INPUTS]; /* bytes */
-    uint16_t shape[4];                   /* of the output, unused places 0 */
-    uint16_t tensor;                     /* index of the output tensor in the .tflite */
-    int (*run)(void);                    /* 0 on success */
+    uint32_t output_size;          /* bytes */
+    const struct nn_input *inputs; /* activations only, in operator order */
+    uint16_t input_count;
+    uint16_t shape[4]; /* of the output, unused places 0 */
+    uint16_t tensor;   /* index of the output tensor in the .tflite */
+    int (*run)(void);  /* 0 on success */
 };
 
 struct nn_model {

@@ -185,17 +185,15 @@ void wire_read_layer(struct wire_exchange *x) {
 
 static uint32_t inputs_size(const struct nn_layer *layer) {
     uint32_t size = 0;
-    for (size_t i = 0; i < NN_MAX_INPUTS; i++)
-        size += layer->inputs[i] ? layer->input_sizes[i] : 0;
+    for (size_t i = 0; i < layer->input_count; i++)
+        size += layer->inputs[i].size;
     return size;
 }
 
 static void load_layer(const struct nn_layer *layer, const uint8_t *data) {
-    for (size_t i = 0; i < NN_MAX_INPUTS; i++) {
-        if (layer->inputs[i] == NULL)
-            continue;
-        memcpy(layer->inputs[i], data, layer->input_sizes[i]);
-        data += layer->input_sizes[i];
+    for (size_t i = 0; i < layer->input_count; i++) {
+        memcpy(layer->inputs[i].data, data, layer->inputs[i].size);
+        data += layer->inputs[i].size;
     }
 }
 

@@ -713,37 +713,58 @@ static int model_9_softmax_9_run(void) {
     return 0;
 }
 
+static const struct nn_input model_0_rows_inputs[1] = {
+    {model_arena.i8 + 0, 300},
+};
+static const struct nn_input model_1_conv1_inputs[1] = {
+    {model_arena.i8 + 0, 300},
+};
+static const struct nn_input model_2_pool1_inputs[1] = {
+    {model_arena.i8 + 0, 704},
+};
+static const struct nn_input model_3_conv2_inputs[1] = {
+    {model_arena.i8 + 720, 352},
+};
+static const struct nn_input model_4_pool2_inputs[1] = {
+    {model_arena.i8 + 720, 576},
+};
+static const struct nn_input model_5_conv3_inputs[1] = {
+    {model_arena.i8 + 592, 288},
+};
+static const struct nn_input model_6_average_inputs[1] = {
+    {model_arena.i8 + 592, 448},
+};
+static const struct nn_input model_7_dense1_inputs[1] = {
+    {model_arena.i8 + 64, 64},
+};
+static const struct nn_input model_8_scores_inputs[1] = {
+    {model_arena.i8 + 0, 64},
+};
+static const struct nn_input model_9_softmax_9_inputs[1] = {
+    {model_arena.i8 + 64, 3},
+};
+
 const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"rows", "RESHAPE", model_arena.i8 + 0, 300,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
-     {1, 50, 1, 6}, 13, model_0_rows_run},
+     model_0_rows_inputs, 1, {1, 50, 1, 6}, 13, model_0_rows_run},
     {"conv1", "CONV_2D", model_arena.i8 + 0, 704,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
-     {1, 44, 1, 16}, 14, model_1_conv1_run},
+     model_1_conv1_inputs, 1, {1, 44, 1, 16}, 14, model_1_conv1_run},
     {"pool1", "MAX_POOL_2D", model_arena.i8 + 720, 352,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {704, 0, 0, 0},
-     {1, 22, 1, 16}, 15, model_2_pool1_run},
+     model_2_pool1_inputs, 1, {1, 22, 1, 16}, 15, model_2_pool1_run},
     {"conv2", "CONV_2D", model_arena.i8 + 720, 576,
-     {model_arena.i8 + 720, NULL, NULL, NULL}, {352, 0, 0, 0},
-     {1, 18, 1, 32}, 16, model_3_conv2_run},
+     model_3_conv2_inputs, 1, {1, 18, 1, 32}, 16, model_3_conv2_run},
     {"pool2", "MAX_POOL_2D", model_arena.i8 + 592, 288,
-     {model_arena.i8 + 720, NULL, NULL, NULL}, {576, 0, 0, 0},
-     {1, 9, 1, 32}, 17, model_4_pool2_run},
+     model_4_pool2_inputs, 1, {1, 9, 1, 32}, 17, model_4_pool2_run},
     {"conv3", "CONV_2D", model_arena.i8 + 592, 448,
-     {model_arena.i8 + 592, NULL, NULL, NULL}, {288, 0, 0, 0},
-     {1, 7, 1, 64}, 18, model_5_conv3_run},
+     model_5_conv3_inputs, 1, {1, 7, 1, 64}, 18, model_5_conv3_run},
     {"average", "MEAN", model_arena.i8 + 64, 64,
-     {model_arena.i8 + 592, NULL, NULL, NULL}, {448, 0, 0, 0},
-     {1, 64, 0, 0}, 19, model_6_average_run},
+     model_6_average_inputs, 1, {1, 64, 0, 0}, 19, model_6_average_run},
     {"dense1", "FULLY_CONNECTED", model_arena.i8 + 0, 64,
-     {model_arena.i8 + 64, NULL, NULL, NULL}, {64, 0, 0, 0},
-     {1, 64, 0, 0}, 20, model_7_dense1_run},
+     model_7_dense1_inputs, 1, {1, 64, 0, 0}, 20, model_7_dense1_run},
     {"scores", "FULLY_CONNECTED", model_arena.i8 + 64, 3,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {64, 0, 0, 0},
-     {1, 3, 0, 0}, 21, model_8_scores_run},
+     model_8_scores_inputs, 1, {1, 3, 0, 0}, 21, model_8_scores_run},
     {"softmax_9", "SOFTMAX", model_arena.i8 + 0, 3,
-     {model_arena.i8 + 64, NULL, NULL, NULL}, {3, 0, 0, 0},
-     {1, 3, 0, 0}, 22, model_9_softmax_9_run},
+     model_9_softmax_9_inputs, 1, {1, 3, 0, 0}, 22, model_9_softmax_9_run},
 };
 
 void model_reset(void) {

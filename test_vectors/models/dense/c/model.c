@@ -741,22 +741,33 @@ static int model_4_softmax_4_run(void) {
     return 0;
 }
 
+static const struct nn_input model_0_flat_inputs[1] = {
+    {model_arena.i8 + 0, 300},
+};
+static const struct nn_input model_1_dense1_inputs[1] = {
+    {model_arena.i8 + 0, 300},
+};
+static const struct nn_input model_2_dense2_inputs[1] = {
+    {model_arena.i8 + 300, 48},
+};
+static const struct nn_input model_3_scores_inputs[1] = {
+    {model_arena.i8 + 0, 16},
+};
+static const struct nn_input model_4_softmax_4_inputs[1] = {
+    {model_arena.i8 + 16, 3},
+};
+
 const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"flat", "RESHAPE", model_arena.i8 + 0, 300,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
-     {1, 300, 0, 0}, 8, model_0_flat_run},
+     model_0_flat_inputs, 1, {1, 300, 0, 0}, 8, model_0_flat_run},
     {"dense1", "FULLY_CONNECTED", model_arena.i8 + 300, 48,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {300, 0, 0, 0},
-     {1, 48, 0, 0}, 9, model_1_dense1_run},
+     model_1_dense1_inputs, 1, {1, 48, 0, 0}, 9, model_1_dense1_run},
     {"dense2", "FULLY_CONNECTED", model_arena.i8 + 0, 16,
-     {model_arena.i8 + 300, NULL, NULL, NULL}, {48, 0, 0, 0},
-     {1, 16, 0, 0}, 10, model_2_dense2_run},
+     model_2_dense2_inputs, 1, {1, 16, 0, 0}, 10, model_2_dense2_run},
     {"scores", "FULLY_CONNECTED", model_arena.i8 + 16, 3,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {16, 0, 0, 0},
-     {1, 3, 0, 0}, 11, model_3_scores_run},
+     model_3_scores_inputs, 1, {1, 3, 0, 0}, 11, model_3_scores_run},
     {"softmax_4", "SOFTMAX", model_arena.i8 + 0, 3,
-     {model_arena.i8 + 16, NULL, NULL, NULL}, {3, 0, 0, 0},
-     {1, 3, 0, 0}, 12, model_4_softmax_4_run},
+     model_4_softmax_4_inputs, 1, {1, 3, 0, 0}, 12, model_4_softmax_4_run},
 };
 
 void model_reset(void) {

@@ -373,19 +373,28 @@ static int model_3_softmax_3_run(void) {
     return 0;
 }
 
+static const struct nn_input model_0_unidirectional_sequence_lstm_0_inputs[1] = {
+    {model_arena.i8 + 1276, 300},
+};
+static const struct nn_input model_1_strided_slice_1_inputs[1] = {
+    {model_arena.i8 + 0, 1600},
+};
+static const struct nn_input model_2_scores_inputs[1] = {
+    {model_arena.i8 + 1568, 32},
+};
+static const struct nn_input model_3_softmax_3_inputs[1] = {
+    {model_arena.i8 + 1600, 3},
+};
+
 const struct nn_layer model_layers[model_LAYER_COUNT] = {
     {"unidirectional_sequence_lstm_0", "UNIDIRECTIONAL_SEQUENCE_LSTM", model_arena.i8 + 0, 1600,
-     {model_arena.i8 + 1276, NULL, NULL, NULL}, {300, 0, 0, 0},
-     {1, 50, 32, 0}, 25, model_0_unidirectional_sequence_lstm_0_run},
+     model_0_unidirectional_sequence_lstm_0_inputs, 1, {1, 50, 32, 0}, 25, model_0_unidirectional_sequence_lstm_0_run},
     {"strided_slice_1", "STRIDED_SLICE", model_arena.i8 + 1568, 32,
-     {model_arena.i8 + 0, NULL, NULL, NULL}, {1600, 0, 0, 0},
-     {1, 32, 0, 0}, 26, model_1_strided_slice_1_run},
+     model_1_strided_slice_1_inputs, 1, {1, 32, 0, 0}, 26, model_1_strided_slice_1_run},
     {"scores", "FULLY_CONNECTED", model_arena.i8 + 1600, 3,
-     {model_arena.i8 + 1568, NULL, NULL, NULL}, {32, 0, 0, 0},
-     {1, 3, 0, 0}, 27, model_2_scores_run},
+     model_2_scores_inputs, 1, {1, 3, 0, 0}, 27, model_2_scores_run},
     {"softmax_3", "SOFTMAX", model_arena.i8 + 0, 3,
-     {model_arena.i8 + 1600, NULL, NULL, NULL}, {3, 0, 0, 0},
-     {1, 3, 0, 0}, 28, model_3_softmax_3_run},
+     model_3_softmax_3_inputs, 1, {1, 3, 0, 0}, 28, model_3_softmax_3_run},
 };
 
 void model_reset(void) {
