@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from pipeline.emit_c import packed_depthwise, packed_lstm, packed_matrix
+from pipeline.emit_c import (
+    packed_depthwise,
+    packed_lstm,
+    packed_matrix,
+    pairs,
+    pool,
+    reduce,
+    sparse_conv,
+    sparse_fully_connected,
+)
 from pipeline.emit_c.layer import Context, Emitter
-from pipeline.emit_c.pairs import PAIRS
-from pipeline.emit_c.sparse import SPARSE
+from pipeline.emit_c.sparse import Cost
 from pipeline.ir import Graph, Op
 from pipeline.place import Moment
 from pipeline.plan import Plan, make_plan
@@ -21,10 +29,27 @@ TWINS: Final[dict[str, Callable[[Graph, Op], Emitter | str]]] = {
     **packed_matrix.TWINS,
     **packed_depthwise.TWINS,
     **packed_lstm.TWINS,
+    **pool.TWINS,
+    **reduce.TWINS,
 }
 
+#: A kernel for pruned layers and its cost, fastest first; or why there is none.
+Variants = list[tuple[Emitter, Cost]] | str
 
-#: Instructions that are worth less flash, relative to those of the dense kernel.
+#: Operator → its kernels for single weights, for pairs of them, and what the dense one costs.
+PRUNED: Final[dict[str, dict[str, Callable[[Graph, Op], Variants]]]] = {
+    "CONV_2D": {"sparse": sparse_conv.variants, "in pairs": pairs.VARIANTS["CONV_2D"]},
+    "FULLY_CONNECTED": {
+        "sparse": sparse_fully_connected.variants,
+        "in pairs": pairs.VARIANTS["FULLY_CONNECTED"],
+    },
+}
+DENSE_COST: Final = {
+    "CONV_2D": sparse_conv.dense_cost,
+    "FULLY_CONNECTED": sparse_fully_connected.dense_cost,
+}
+
+#: Instructions that are worth less flash, relative to those of the fastest kernel.
 LESS_FLASH: Final = 1.1
 
 
@@ -64,10 +89,7 @@ def candidates(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
         dense = [Choice(op, plain, f"plain: {twin}")]
     else:
         dense = [Choice(op, twin, twin.note), Choice(op, plain, "plain: least memory")]
-    if op.name not in SPARSE:
-        return dense
-    first = _sparse(graph, op, dense[0])
-    return [first, *(dense if first.emitter is not dense[0].emitter else dense[1:])]
+    return _with_pruned(graph, op, dense) if op.name in PRUNED else dense
 
 
 def choose_all(graph: Graph, plain: Mapping[str, Emitter], goal: str) -> list[Choice]:
@@ -132,28 +154,23 @@ def _flash(graph: Graph, choice: Choice, plain: Mapping[str, Emitter]) -> int:
     return constants + (PLAIN_CODE if choice.emitter is plain[choice.op.name] else 0)
 
 
-def _sparse(graph: Graph, op: Op, dense: Choice) -> Choice:
-    """Return a kernel for pruned layers where it takes fewer instructions, or little flash.
+def _with_pruned(graph: Graph, op: Op, dense: list[Choice]) -> list[Choice]:
+    """Return a layer's kernels, those for pruned layers first where they cost less.
 
-    For single weights or for pairs: that with fewer instructions, then with less flash.
+    The least flash of those that take about as few instructions as the fastest.
     """
-    sparse_of, costs_of = SPARSE[op.name]
-    pairs_of, pairs_cost = PAIRS[op.name]
-    with_all, nonzero = costs_of(graph, op)
-    costs = {"sparse": nonzero}
-    if (in_pairs := pairs_cost(graph, op)) is not None:
-        costs["in pairs"] = in_pairs
-    form = min(costs, key=lambda f: (costs[f].instructions, costs[f].flash))
-    others = [f"{cost.instructions} and {cost.flash} {name}" for name, cost in costs.items()]
-    counted = (
-        f"{with_all.instructions} instructions and {with_all.flash} bytes of weights estimated "
-        f"dense,\n *        {', '.join(others)}"
+    found = {form: of(graph, op) for form, of in PRUNED[op.name].items()}
+    usable = {form: v for form, v in found.items() if not isinstance(v, str)}
+    costs = {form: v[0][1] for form, v in usable.items()}
+    costs["dense"] = DENSE_COST[op.name](graph, op)
+    enough = LESS_FLASH * min(cost.instructions for cost in costs.values())
+    fast = [form for form, cost in costs.items() if cost.instructions <= enough]
+    best = min(fast, key=lambda form: (costs[form].flash, costs[form].instructions))
+    counted = "instructions and bytes of weights, estimated: " + ", ".join(
+        f"{cost.instructions} and {cost.flash} {form}" for form, cost in costs.items()
     )
-    pays = costs[form].instructions <= LESS_FLASH * with_all.instructions
-    smaller = costs[form].flash < with_all.flash
-    if costs[form].instructions >= with_all.instructions and not (pays and smaller):
-        return Choice(op, dense.emitter, f"{dense.why}\n *        {counted}")
-    emitter = (pairs_of if form == "in pairs" else sparse_of)(graph, op)
-    if isinstance(emitter, str):
-        return Choice(op, dense.emitter, f"{dense.why}; not {form}: {emitter}")
-    return Choice(op, emitter, f"{form}: {counted}")
+    if best == "dense":
+        why_not = "".join(f"; not {form}: {v}" for form, v in found.items() if isinstance(v, str))
+        return [replace(dense[0], why=f"{dense[0].why}{why_not}\n *        {counted}"), *dense[1:]]
+    why = f"{best};\n *        {counted}"
+    return [*(Choice(op, emitter, why) for emitter, _ in usable[best]), *dense]

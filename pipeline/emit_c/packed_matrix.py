@@ -39,15 +39,20 @@ def why_not(scales: Scales, rows: Rows) -> str | None:
     return rows.why_not()
 
 
+def scale_rows(scales: Scales) -> list[str]:
+    """Return the initialisers of a `struct nn_scale` per row."""
+    return [
+        f"{{{numbers(int(m), -int(s), (2 * scales.zero_point + 1) << -int(s) - 1)}}}"
+        for m, s in zip(scales.multiplier, scales.shift, strict=True)
+    ]
+
+
 def scale_array(name: str, scales: Scales) -> str:
     """Return the `struct nn_scale` array of a layer."""
-    pairs = "\n".join(
-        f"    {{{numbers(int(m), -int(s), (2 * scales.zero_point + 1) << -int(s) - 1)}}},"
-        for m, s in zip(scales.multiplier, scales.shift, strict=True)
-    )
+    rows = "\n".join(f"    {row}," for row in scale_rows(scales))
     return (
         "/* per output channel: multiplier, shift to the right, half a code and the zero point */\n"
-        f"static const struct nn_scale {name}[{len(scales.shift)}] = {{\n{pairs}\n}};\n"
+        f"static const struct nn_scale {name}[{len(scales.shift)}] = {{\n{rows}\n}};\n"
     )
 
 

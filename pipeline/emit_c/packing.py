@@ -93,14 +93,19 @@ class Scales:
         so any bias, multiplier and shift will do that give it: 4 · real · 1/2 · 2^-1.
         """
         constant = ~weights.reshape(len(weights), -1).any(axis=1)
-        codes = requantize(self.bias, self.multiplier, self.shift) + self.zero_point
-        real = np.clip(codes, self.low, self.high) - self.zero_point
+        real = self.codes_of_bias - self.zero_point
         return replace(
             self,
             bias=np.where(constant, 4 * real, self.bias),
             multiplier=np.where(constant, 2**30, self.multiplier),
             shift=np.where(constant, -1, self.shift),
         )
+
+    @property
+    def codes_of_bias(self) -> I64:
+        """Return the codes of rows whose sum is the bias alone."""
+        codes = requantize(self.bias, self.multiplier, self.shift) + self.zero_point
+        return np.clip(codes, self.low, self.high)
 
     @property
     def finish(self) -> str:

@@ -12,17 +12,21 @@ from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.overlap import consumed
 from pipeline.emit_c.packed_matrix import (
     ROW_BYTES,
+    ConvShape,
     conv_shape,
     finish_rows,
     scale_array,
     scales_of,
 )
-from pipeline.emit_c.sparse import MAX_GAP, POSITIONS, Cost, is_line, limits
+from pipeline.emit_c.packing import LOW_LIMIT, largest_sums, shifts_fit
+from pipeline.emit_c.sparse import MAX_TAPS, Cost, first_and_rounds
 from pipeline.emit_c.text import array, shape_text
 from pipeline.ir import Graph, Op
 
-#: Most pairs of a row: their count is a byte.
-MAX_PAIRS: Final = 255
+#: Largest gap that one pair bridges.
+MAX_GAP: Final = 255
+#: Output positions of one block of a convolution.
+POSITIONS: Final = 8
 #: Most inputs of a FULLY_CONNECTED: a pair's place is a byte.
 MAX_DEPTH: Final = 2 * (MAX_GAP + 1)
 
@@ -37,7 +41,7 @@ class Pairs:
     @property
     def bytes(self) -> int:
         """Return the bytes of the streams and of the counts."""
-        return self.stream.size + len(self.counts)
+        return self.stream.size + 2 * len(self.counts)
 
 
 def _pairs_of(weights: NDArray[Any], places: NDArray[Any], *, gaps: bool) -> Pairs:
@@ -85,18 +89,19 @@ def _constants(context: Context, op: Op, pairs: Pairs, doubled: int) -> tuple[st
     stream = (pairs.stream + 128) % 256 - 128
     return (
         array("int8_t", symbol(op, "weights"), stream if stream.size else np.zeros(1), comment)
-        + array("uint8_t", symbol(op, "pairs"), np.array(pairs.counts), "pairs of each row")
+        + array("uint8_t", symbol(op, "counts"), np.array(first_and_rounds(pairs.counts)),
+                "per row: pairs beyond rounds, rounds")
         + array("int32_t", symbol(op, "start"), doubled * scales.bias, "what sums start from")
         + scale_array(symbol(op, "scale"), scales),
         pairs.bytes + ROW_BYTES * len(scales.bias),
-    )
+    )  # fmt: skip
 
 
 def _conv(context: Context, op: Op) -> LayerCode:
     graph, symbol, shape = context.graph, context.symbol(op), conv_shape(context.graph, op)
     sizes = (shape.columns.size, shape.depth, shape.columns.out, graph.output_of(op).shape[3])
     layer = struct(
-        "nn_conv_2d_sparse",
+        "nn_conv_2d_pairs",
         symbol,
         [
             (numbers(*sizes), "input: columns, channels; output: positions, rows"),
@@ -106,7 +111,7 @@ def _conv(context: Context, op: Op) -> LayerCode:
     constants, size = _constants(context, op, _conv_pairs(graph, op), 2)
     lines = context.at_word(context.plan.scratch[op.index], "u32")
     call = (
-        f"nn_conv_2d_pairs(&{symbol}, {context.source(op)}, {symbol}_weights, {symbol}_pairs,\n"
+        f"nn_conv_2d_pairs(&{symbol}, {context.source(op)}, {symbol}_weights, {symbol}_counts,\n"
         f"                     {symbol}_start, {symbol}_scale, {lines}, {context.target(op)});"
     )
     return LayerCode(constants + layer, call, size)
@@ -121,7 +126,7 @@ def _fully_connected(context: Context, op: Op) -> LayerCode:
     graph, symbol = context.graph, context.symbol(op)
     rows, depth = graph.need(op, 1).shape
     layer = struct(
-        "nn_fully_connected_sparse",
+        "nn_fully_connected_pairs",
         symbol,
         [
             (numbers(graph.output_of(op).elements // rows, depth, rows), "batch, depth, rows"),
@@ -131,58 +136,61 @@ def _fully_connected(context: Context, op: Op) -> LayerCode:
     constants, size = _constants(context, op, _fully_connected_pairs(graph, op), 1)
     call = (
         f"nn_fully_connected_pairs(&{symbol}, {context.source(op)}, {symbol}_weights,\n"
-        f"                             {symbol}_pairs, {symbol}_start, {symbol}_scale, "
+        f"                             {symbol}_counts, {symbol}_start, {symbol}_scale, "
         f"{context.target(op)});"
     )
     return LayerCode(constants + layer, call, size)
 
 
-def conv_cost(graph: Graph, op: Op) -> Cost | None:
-    """Return the cost of a CONV_2D, None where the kernel cannot compute it.
+def _is_line(shape: ConvShape) -> bool:
+    """Whether neighbouring outputs read neighbouring inputs, all of them there."""
+    columns, rows = shape.columns, shape.rows
+    alone = (rows.size, rows.kernel, shape.batch) == (1, 1, 1)
+    return alone and columns.stride == 1 and columns.dilation == 1 and not shape.overhangs
 
-    Per row × 8 positions: 23 a pair of weights and 110 besides; writing the input anew takes 3 a
+
+def _limits(graph: Graph, op: Op, pairs: Pairs) -> str | None:
+    """Return why the kernels cannot compute a layer that has a cost, None where they can."""
+    scales, weights = scales_of(graph, op), graph.need(op, 1).data
+    assert weights is not None
+    if not shifts_fit(scales.shift):
+        return "a multiplier of 1/2 or more, or none"
+    rows = weights.reshape(len(weights), -1).astype(np.int64)
+    if int(largest_sums(rows, scales.bias).max()) > LOW_LIMIT:
+        return "sums too large to double"
+    return "too many pairs in a row" if max(pairs.counts) > MAX_TAPS else None
+
+
+def _conv_variants(graph: Graph, op: Op) -> list[tuple[Emitter, Cost]] | str:
+    """Return the emitter of a CONV_2D and its cost, or why it cannot be computed.
+
+    Per row × 8 positions: 17 a pair of weights and 105 besides; writing the input anew takes 3 a
     byte.
     """
     shape = conv_shape(graph, op)
-    if not is_line(shape) or shape.depth % 2:
-        return None
+    if not _is_line(shape) or shape.depth % 2:
+        return "not an even number of channels along one line of inputs without padding"
     rows, pairs = graph.output_of(op).shape[3], _conv_pairs(graph, op)
-    per_block = 23 * sum(pairs.counts) + 110 * rows
-    source = graph.need(op, 0).elements
-    return Cost(shape.columns.out * per_block // POSITIONS + 3 * source, pairs.bytes)
+    blocks, source = -(-shape.columns.out // POSITIONS), graph.need(op, 0).elements
+    instructions = blocks * (17 * sum(pairs.counts) + 105 * rows) + 3 * source
+    emitter = Emitter("nn_conv_2d_pairs.h", _conv, _lines_bytes, leads=consumed)
+    return _limits(graph, op, pairs) or [(emitter, Cost(instructions, pairs.bytes))]
 
 
-def fully_connected_cost(graph: Graph, op: Op) -> Cost | None:
-    """Return the cost of a FULLY_CONNECTED, None where the kernel cannot compute it.
-
-    10 a pair, 21 a row.
-    """
+def _fully_connected_variants(graph: Graph, op: Op) -> list[tuple[Emitter, Cost]] | str:
+    """Return the emitter of a FULLY_CONNECTED and its cost: 8 a pair, 25 a row."""
     rows, depth = graph.need(op, 1).shape
     if depth % 2 or depth > MAX_DEPTH:
-        return None
+        return f"an odd number of inputs, or more than {MAX_DEPTH}"
     pairs = _fully_connected_pairs(graph, op)
     batch = graph.output_of(op).elements // rows
-    return Cost(batch * (10 * sum(pairs.counts) + 21 * rows), pairs.bytes)
+    cost = Cost(batch * (8 * sum(pairs.counts) + 25 * rows), pairs.bytes)
+    emitter = Emitter("nn_fully_connected_pairs.h", _fully_connected)
+    return _limits(graph, op, pairs) or [(emitter, cost)]
 
 
-def conv_emitter(graph: Graph, op: Op) -> Emitter | str:
-    """Return the emitter of a CONV_2D that `conv_cost` has a cost for, or why there is none."""
-    most = max(_conv_pairs(graph, op).counts)
-    return limits(graph, op, most, MAX_PAIRS) or Emitter(
-        "nn_conv_2d_pairs.h", _conv, _lines_bytes, leads=consumed
-    )
-
-
-def fully_connected_emitter(graph: Graph, op: Op) -> Emitter | str:
-    """Return the emitter of a FULLY_CONNECTED that has a cost, or why there is none."""
-    most = max(_fully_connected_pairs(graph, op).counts)
-    return limits(graph, op, most, MAX_PAIRS) or Emitter(
-        "nn_fully_connected_pairs.h", _fully_connected
-    )
-
-
-#: Operator → its emitter in pairs and its cost.
-PAIRS: Final = {
-    "CONV_2D": (conv_emitter, conv_cost),
-    "FULLY_CONNECTED": (fully_connected_emitter, fully_connected_cost),
+#: Operator → its kernels in pairs and their costs, or why there are none.
+VARIANTS: Final = {
+    "CONV_2D": _conv_variants,
+    "FULLY_CONNECTED": _fully_connected_variants,
 }

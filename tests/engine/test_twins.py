@@ -111,6 +111,40 @@ def depthwise(
                         dilationWFactor=1)  # fmt: skip
 
 
+#: Size, filter, stride, padding, fused activation.
+POOLS: list[tuple[Any, ...]] = [
+    ((10, 1, 16), (2, 1), 2, Padding.VALID, Activation.NONE),
+    ((5, 7, 4), (3, 3), 2, Padding.SAME, Activation.RELU_N1_TO_1),
+    ((16, 18, 4), (16, 16), 1, Padding.VALID, Activation.NONE),
+]
+
+
+def pool(  # noqa: PLR0917
+    name: str, size: tuple[int, int, int], filters: tuple[int, int], stride: int,
+    padding: Padding, activation: Activation,
+) -> bytes:  # fmt: skip
+    builder = Builder()
+    quantized: dict[str, Any] = {"scale": 0.05, "zero_point": -3}
+    source = builder.tensor((1, *size), **quantized)
+    out = extents(size, filters, stride, padding)
+    target = builder.tensor((1, *out, size[2]), **quantized)
+    builder.op(name, [source], [target], options(
+        "Pool2DOptions", padding=padding, strideH=stride, strideW=stride, filterHeight=filters[0],
+        filterWidth=filters[1], fusedActivationFunction=activation,
+    ))  # fmt: skip
+    return builder.finish([source], [target])
+
+
+def mean(shape: tuple[int, ...], axes: tuple[int, ...], zero_point: int) -> bytes:
+    builder = Builder()
+    source = builder.tensor(shape, scale=0.1, zero_point=-7)
+    out = tuple(d for i, d in enumerate(shape) if i not in axes)
+    target = builder.tensor(out, scale=0.06, zero_point=zero_point)
+    inputs = [source, builder.constant(np.array(axes, np.int32))]
+    builder.op("MEAN", inputs, [target], options("ReducerOptions", keepDims=False))
+    return builder.finish([source], [target])
+
+
 def extents(
     size: tuple[int, int, int], kernel: tuple[int, int], stride: int, padding: Padding
 ) -> list[int]:
@@ -129,6 +163,11 @@ PACKED = {
     "conv-line": conv((11, 1, 6), (7, 1), 4, 1, "floor"),
     "conv-1x1": conv((3, 3, 28), (1, 1), 12, 1, "full"),
     "conv-stride": conv((9, 8, 4), (3, 2), 4, 1, "clamp", 2, Padding.SAME),
+    **{f"max-{i}": pool("MAX_POOL_2D", *shape) for i, shape in enumerate(POOLS)},
+    **{f"average-{i}": pool("AVERAGE_POOL_2D", *shape) for i, shape in enumerate(POOLS)},
+    "mean": mean((1, 7, 1, 12), (1, 2), 5),
+    "mean-floor": mean((2, 3, 5, 8), (1, 2), -128),
+    "mean-last": mean((1, 6, 16, 16), (2,), -9),
     **{
         f"depthwise-{kind}": depthwise((6, 5, 8), (3, 3), kind, 1, Padding.SAME)
         for kind in FINISHES
@@ -139,8 +178,18 @@ PACKED = {
 SPARSE = {
     **{f"sparse-fc-{kind}": fully_connected(250, 9, 0.3, kind) for kind in FINISHES},
     **{f"sparse-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.3, kind) for kind in FINISHES},
+    **{
+        f"sparse-same-{kind}": conv((6, 9, 8), (3, 3), 8, 0.3, kind, 1, Padding.SAME)
+        for kind in FINISHES
+    },
+    "sparse-fc-parts": fully_connected(600, 4, 0.2, "full"),
     "sparse-gaps": conv((100, 1, 12), (3, 1), 4, 0.4, "full"),
+    "sparse-far": conv((64, 1, 64), (1, 1), 8, 0.03, "full"),
     "sparse-1x1": conv((5, 5, 32), (1, 1), 8, 0.25, "floor"),
+    "sparse-stride": conv((9, 24, 4), (3, 5), 8, 0.3, "clamp", 2, Padding.SAME),
+    "sparse-stride-3": conv((7, 31, 4), (2, 2), 8, 0.3, "floor", 3),
+    "sparse-few": conv((3, 4, 16), (3, 1), 64, 0.2, "full", 1, Padding.SAME),
+    "sparse-channels": conv((8, 1, 24), (1, 1), 600, 0.002, "full"),
 }
 PAIRS = {
     **{f"pairs-fc-{kind}": fully_connected(250, 9, 0.15, kind, pairs=True) for kind in FINISHES},
@@ -149,8 +198,8 @@ PAIRS = {
         f"pairs-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.2, kind, pairs=True)
         for kind in FINISHES
     },
-    "pairs-gaps": conv((200, 1, 8), (3, 1), 4, 0.3, "full", pairs=True),
-    "pairs-1x1": conv((5, 5, 16), (1, 1), 8, 0.1, "floor", pairs=True),
+    "pairs-gaps": conv((104, 1, 12), (3, 1), 8, 0.3, "full", pairs=True),
+    "pairs-1x1": conv((6, 4, 32), (1, 1), 8, 0.3, "floor", pairs=True),
 }
 KERNELS = {"_packed.h": PACKED, "_sparse.h": SPARSE, "_pairs.h": PAIRS}
 MODELS = PACKED | SPARSE | PAIRS
@@ -217,8 +266,8 @@ def test_dsp_instructions_equal_the_interpreter(name: str, tmp_path: Path) -> No
 @pytest.mark.usefixtures("any_memory")
 def test_pruned_layer_says_what_it_would_cost_either_way() -> None:
     text = generate(Source(graph_of("sparse-1x1")), "m").implementation
-    assert " * kernel sparse: " in text
-    assert "bytes of weights estimated dense" in text
+    assert " * kernel sparse;\n *        instructions and bytes of weights, estimated: " in text
+    assert " dense */" in text
 
 
 COMMITTED = PROJECT_DIR / "test_vectors" / "models"

@@ -21,7 +21,7 @@ extern "C" {
 #define model_OUTPUT_SIZE 3 /* bytes; int8 [1, 3] */
 #define model_OUTPUT_SCALE 0.00390625f
 #define model_OUTPUT_ZERO_POINT -128
-#define model_ARENA_SIZE 1320 /* bytes of activations and scratch */
+#define model_ARENA_SIZE 1216 /* bytes of activations and scratch */
 #define model_LAYER_COUNT 10
 #define model_MODEL_HASH "87a4ebd824cdf2ce4f11504853886369e565ae46cd64fbf4f652f7aee513a8c5"
 

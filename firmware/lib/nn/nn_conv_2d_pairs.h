@@ -11,8 +11,14 @@
 #ifndef NN_CONV_2D_PAIRS_H
 #define NN_CONV_2D_PAIRS_H
 
-#include "nn_conv_2d_sparse.h"
 #include "nn_pairs.h"
+
+struct nn_conv_2d_pairs {
+    int32_t columns, channels; /* of the input */
+    int32_t positions, rows;   /* of the output */
+    struct nn_target target;
+    enum nn_finish finish;
+};
 
 /* lines: [channels / 2, columns] */
 NN_SHARED void nn_pair_lines(const int8_t *input, int32_t columns, int32_t channels,
@@ -27,8 +33,31 @@ NN_SHARED void nn_pair_lines(const int8_t *input, int32_t columns, int32_t chann
     }
 }
 
-/* All rows of the positions from x on. pairs: how many each row has. */
-NN_INLINE void nn_pair_rows(const uint32_t *x, const int8_t *taps, const uint8_t *pairs,
+/* One row's codes of eight positions, `stride` apart; of `count` of them where fewer are left. */
+NN_INLINE void nn_pair_codes(const struct nn_sums_8x1 *s, struct nn_scale scale,
+                             struct nn_target target, int32_t stride, int32_t count, int8_t *output,
+                             enum nn_finish finish) {
+    if (count >= 8) {
+        output[0] = nn_scale_sum(s->a, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->b, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->c, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->d, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->e, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->f, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->g, scale, target, finish);
+        *(output += stride) = nn_scale_sum(s->h, scale, target, finish);
+    } else {
+        const int32_t sums[7] = {s->a, s->b, s->c, s->d, s->e, s->f, s->g};
+        int32_t i;
+        for (i = 0; i < count; i++, output += stride) {
+            *output = nn_scale_sum(sums[i], scale, target, finish);
+        }
+    }
+}
+
+/* All rows of the positions from x on. counts: [rows, 2], pairs less those in whole
+ * rounds, and rounds (nn_sparse.h). */
+NN_INLINE void nn_pair_rows(const uint32_t *x, const int8_t *taps, const uint8_t *counts,
                             const int32_t *start, const struct nn_scale *scale, int32_t rows,
                             int32_t count, struct nn_target target, int8_t *output,
                             enum nn_finish finish) {
@@ -36,40 +65,38 @@ NN_INLINE void nn_pair_rows(const uint32_t *x, const int8_t *taps, const uint8_t
     for (r = 0; r < rows; r++) {
         struct nn_sums_8x1 s;
         s.a = s.b = s.c = s.d = s.e = s.f = s.g = s.h = start[r];
-        if (pairs[r] != 0) {
-            taps =
-                count > 4 ? nn_pairs_8(taps, x, pairs[r], &s) : nn_pairs_4(taps, x, pairs[r], &s);
-        }
-        nn_sparse_codes(&s, scale[r], target, rows, count, output + r, finish);
+        taps = count > 4 ? nn_pairs_8(taps, x, counts[2 * r], counts[2 * r + 1], &s)
+                         : nn_pairs_4(taps, x, counts[2 * r], counts[2 * r + 1], &s);
+        nn_pair_codes(&s, scale[r], target, rows, count, output + r, finish);
     }
 }
 
 #define NN_PAIR_ROWS(name, finish)                                                                 \
-    NN_SHARED void name(const uint32_t *x, const int8_t *taps, const uint8_t *pairs,               \
+    NN_SHARED void name(const uint32_t *x, const int8_t *taps, const uint8_t *counts,              \
                         const int32_t *start, const struct nn_scale *scale, int32_t rows,          \
                         int32_t count, struct nn_target target, int8_t *output) {                  \
-        nn_pair_rows(x, taps, pairs, start, scale, rows, count, target, output, finish);           \
+        nn_pair_rows(x, taps, counts, start, scale, rows, count, target, output, finish);          \
     }
 NN_PAIR_ROWS(nn_pair_rows_floor, NN_FINISH_FLOOR)
 NN_PAIR_ROWS(nn_pair_rows_full, NN_FINISH_FULL)
 NN_PAIR_ROWS(nn_pair_rows_clamp, NN_FINISH_CLAMP)
 
 /* lines: scratch of channels / 2 · columns + 8 words. start: doubled. */
-NN_INLINE void nn_conv_2d_pairs(const struct nn_conv_2d_sparse *layer, const int8_t *input,
-                                const int8_t *taps, const uint8_t *pairs, const int32_t *start,
+NN_INLINE void nn_conv_2d_pairs(const struct nn_conv_2d_pairs *layer, const int8_t *input,
+                                const int8_t *taps, const uint8_t *counts, const int32_t *start,
                                 const struct nn_scale *scale, uint32_t *lines, int8_t *output) {
     int32_t p;
     nn_pair_lines(input, layer->columns, layer->channels, lines);
     for (p = 0; p < layer->positions; p += 8, output += 8 * layer->rows) {
         const int32_t count = layer->positions - p;
         if (layer->finish == NN_FINISH_FLOOR) {
-            nn_pair_rows_floor(lines + p, taps, pairs, start, scale, layer->rows, count,
+            nn_pair_rows_floor(lines + p, taps, counts, start, scale, layer->rows, count,
                                layer->target, output);
         } else if (layer->finish == NN_FINISH_FULL) {
-            nn_pair_rows_full(lines + p, taps, pairs, start, scale, layer->rows, count,
+            nn_pair_rows_full(lines + p, taps, counts, start, scale, layer->rows, count,
                               layer->target, output);
         } else {
-            nn_pair_rows_clamp(lines + p, taps, pairs, start, scale, layer->rows, count,
+            nn_pair_rows_clamp(lines + p, taps, counts, start, scale, layer->rows, count,
                                layer->target, output);
         }
     }

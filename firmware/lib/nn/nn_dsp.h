@@ -38,6 +38,17 @@ NN_INLINE uint32_t nn_load_4(const int8_t *x) {
     return word;
 }
 
+NN_INLINE void nn_store_4(int8_t *x, uint32_t word) {
+#if NN_DSP
+    memcpy(x, &word, 4);
+#else
+    x[0] = (int8_t)word;
+    x[1] = (int8_t)(word >> 8);
+    x[2] = (int8_t)(word >> 16);
+    x[3] = (int8_t)(word >> 24);
+#endif
+}
+
 NN_INLINE int32_t nn_low_half(uint32_t x) {
     return (int32_t)((x & 0xFFFFu) ^ 0x8000u) - 0x8000;
 }
@@ -63,6 +74,48 @@ NN_INLINE uint32_t nn_odd_bytes(uint32_t x) {
 #else
     return nn_even_bytes(x >> 8);
 #endif
+}
+
+/* Both int16 halves of x, each with the sign-extended byte 0 or 2 of y added. */
+NN_INLINE uint32_t nn_add_even_bytes(uint32_t x, uint32_t y) {
+#if NN_DSP
+    uint32_t sums;
+    __asm__("sxtab16 %0, %1, %2" : "=r"(sums) : "r"(x), "r"(y));
+    return sums;
+#else
+    const uint32_t bytes = nn_even_bytes(y);
+    return ((x + bytes) & 0xFFFFu) | ((x & 0xFFFF0000u) + (bytes & 0xFFFF0000u));
+#endif
+}
+
+/* The same with bytes 1 and 3. */
+NN_INLINE uint32_t nn_add_odd_bytes(uint32_t x, uint32_t y) {
+#if NN_DSP
+    uint32_t sums;
+    __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(sums) : "r"(x), "r"(y));
+    return sums;
+#else
+    return nn_add_even_bytes(x, y >> 8);
+#endif
+}
+
+/* The larger of each two int8. */
+NN_INLINE uint32_t nn_max_bytes(uint32_t x, uint32_t y) {
+    uint32_t larger;
+#if NN_DSP
+    __asm__("ssub8 %0, %1, %2\n\t"
+            "sel %0, %1, %2"
+            : "=&r"(larger)
+            : "r"(x), "r"(y)
+            : "cc");
+#else
+    int32_t shift;
+    for (larger = 0, shift = 0; shift < 32; shift += 8) {
+        const int8_t a = (int8_t)(x >> shift), b = (int8_t)(y >> shift);
+        larger |= (uint32_t)(uint8_t)(a > b ? a : b) << shift;
+    }
+#endif
+    return larger;
 }
 
 /* sum + the products of both int16 halves; wraps. */

@@ -6,19 +6,24 @@
 #ifndef NN_FULLY_CONNECTED_PAIRS_H
 #define NN_FULLY_CONNECTED_PAIRS_H
 
-#include "nn_fully_connected_sparse.h"
 #include "nn_pairs.h"
 
-/* pairs: how many each row has. */
-NN_INLINE void nn_fully_connected_pairs(const struct nn_fully_connected_sparse *layer,
+struct nn_fully_connected_pairs {
+    int32_t batch, depth, rows;
+    struct nn_target target;
+    enum nn_finish finish;
+};
+
+/* counts: [rows, 2], pairs less those in whole rounds, and rounds (nn_sparse.h) */
+NN_INLINE void nn_fully_connected_pairs(const struct nn_fully_connected_pairs *layer,
                                         const int8_t *input, const int8_t *taps,
-                                        const uint8_t *pairs, const int32_t *start,
+                                        const uint8_t *counts, const int32_t *start,
                                         const struct nn_scale *scale, int8_t *output) {
     int32_t b, r;
     for (b = 0; b < layer->batch; b++, input += layer->depth) {
         const int8_t *tap = taps;
         for (r = 0; r < layer->rows; r++) {
-            const int32_t sum = nn_pairs_1(&tap, input, pairs[r], start[r]);
+            const int32_t sum = nn_pairs_1(&tap, input, counts[2 * r], counts[2 * r + 1], start[r]);
             *output++ = nn_scale_sum(nn_low_sum(sum), scale[r], layer->target, layer->finish);
         }
     }

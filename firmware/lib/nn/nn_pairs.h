@@ -10,74 +10,68 @@
 
 #include "nn_sparse.h"
 
-/* Two neighbouring bytes as int16. Loads need not be aligned. */
-NN_INLINE uint32_t nn_load_pair(const int8_t *x) {
-#if NN_DSP
-    uint16_t half;
-    memcpy(&half, x, 2);
-    return nn_even_bytes((uint32_t)half | (uint32_t)half << 8);
-#else
-    return ((uint32_t)x[0] & 0xFFFFu) | (uint32_t)x[1] << 16;
-#endif
-}
+struct nn_sums_8x1 {
+    int32_t a, b, c, d, e, f, g, h; /* positions 0 … 7 */
+};
 
-/* One pair of weights and eight positions, or four: `last` and what follows is left out. */
+/* One row of eight positions, or of four. */
 #if NN_DSP
-#define NN_PAIRS_BEGIN                                                                             \
-    "1:\n\t"                                                                                       \
-    "ldrb %[x0], [%[taps]], #1\n\t"                                                                \
-    "ldrh %[w], [%[taps]], #2\n\t"                                                                 \
-    "add %[x], %[x], %[x0], lsl #2\n\t"                                                            \
-    "orr %[w], %[w], %[w], lsl #8\n\t"                                                             \
-    "ldr %[x0], [%[x]]\n\t"                                                                        \
-    "sxtb16 %[w], %[w]\n\t"                                                                        \
-    "ldr %[x1], [%[x], #4]\n\t"                                                                    \
+#define NN_PAIRS_TAP_4                                                                             \
+    "ldrb.w %[x0], [%[taps]], #1\n\t"                                                              \
+    "ldrh.w %[w], [%[taps]], #2\n\t"                                                               \
+    "add.w %[x], %[x], %[x0], lsl #2\n\t"                                                          \
+    "orr.w %[w], %[w], %[w], lsl #8\n\t"                                                           \
+    "ldrd %[x0], %[x1], [%[x]]\n\t"                                                                \
+    "sxtb16.w %[w], %[w]\n\t"                                                                      \
     "smlad %[a], %[x0], %[w], %[a]\n\t"                                                            \
-    "ldr %[x0], [%[x], #8]\n\t"                                                                    \
     "smlad %[b], %[x1], %[w], %[b]\n\t"                                                            \
-    "ldr %[x1], [%[x], #12]\n\t"                                                                   \
-    "smlad %[c], %[x0], %[w], %[c]\n\t"
+    "ldrd %[x0], %[x1], [%[x], #8]\n\t"                                                            \
+    "smlad %[c], %[x0], %[w], %[c]\n\t"                                                            \
+    "smlad %[d], %[x1], %[w], %[d]\n\t"
 
-NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, int32_t count,
-                                   struct nn_sums_8x1 *s) {
+#define NN_PAIRS_TAP                                                                               \
+    NN_PAIRS_TAP_4                                                                                 \
+    "ldrd %[x0], %[x1], [%[x], #16]\n\t"                                                           \
+    "smlad %[e], %[x0], %[w], %[e]\n\t"                                                            \
+    "smlad %[f], %[x1], %[w], %[f]\n\t"                                                            \
+    "ldrd %[x0], %[x1], [%[x], #24]\n\t"                                                           \
+    "smlad %[g], %[x0], %[w], %[g]\n\t"                                                            \
+    "smlad %[h], %[x1], %[w], %[h]\n"
+
+NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, uint32_t first,
+                                   int32_t rounds, struct nn_sums_8x1 *s) {
     int32_t w;
-    uint32_t x0, x1;
-    __asm__(NN_PAIRS_BEGIN "ldr %[x0], [%[x], #16]\n\t"
-                           "smlad %[d], %[x1], %[w], %[d]\n\t"
-                           "ldr %[x1], [%[x], #20]\n\t"
-                           "smlad %[e], %[x0], %[w], %[e]\n\t"
-                           "ldr %[x0], [%[x], #24]\n\t"
-                           "smlad %[f], %[x1], %[w], %[f]\n\t"
-                           "ldr %[x1], [%[x], #28]\n\t"
-                           "smlad %[g], %[x0], %[w], %[g]\n\t"
-                           "subs %[count], %[count], #1\n\t"
-                           "smlad %[h], %[x1], %[w], %[h]\n\t"
-                           "bne 1b"
-            : [w] "=&r"(w), [x0] "=&r"(x0), [x1] "=&r"(x1), [taps] "+r"(taps), [x] "+r"(x),
-              [count] "+r"(count), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),
-              [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)
+    uint32_t x1;
+    __asm__(NN_SPARSE_LOOP("%[x0]", NN_PAIRS_TAP)
+            : [w] "=&r"(w), [x0] "+&r"(first), [x1] "=&r"(x1), [rounds] "+r"(rounds),
+              [taps] "+r"(taps), [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c),
+              [d] "+r"(s->d), [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)
             :
             : "memory", "cc");
     return taps;
 }
 
-NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, int32_t count,
-                                   struct nn_sums_8x1 *s) {
+NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, uint32_t first,
+                                   int32_t rounds, struct nn_sums_8x1 *s) {
     int32_t w;
-    uint32_t x0, x1;
-    __asm__(NN_PAIRS_BEGIN "subs %[count], %[count], #1\n\t"
-                           "smlad %[d], %[x1], %[w], %[d]\n\t"
-                           "bne 1b"
-            : [w] "=&r"(w), [x0] "=&r"(x0), [x1] "=&r"(x1), [taps] "+r"(taps), [x] "+r"(x),
-              [count] "+r"(count), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d)
-            :
-            : "memory", "cc");
+    uint32_t x1;
+    __asm__(
+        NN_SPARSE_LOOP("%[x0]", NN_PAIRS_TAP_4)
+        : [w] "=&r"(w), [x0] "+&r"(first), [x1] "=&r"(x1), [rounds] "+r"(rounds), [taps] "+r"(taps),
+          [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d)
+        :
+        : "memory", "cc");
     return taps;
 }
 #else
-NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, int32_t count,
-                                   struct nn_sums_8x1 *s) {
-    const int8_t *const end = taps + 3 * count;
+/* Two neighbouring bytes as int16. */
+NN_INLINE uint32_t nn_load_pair(const int8_t *x) {
+    return ((uint32_t)x[0] & 0xFFFFu) | (uint32_t)x[1] << 16;
+}
+
+NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, uint32_t first,
+                                   int32_t rounds, struct nn_sums_8x1 *s) {
+    const int8_t *const end = taps + 3 * ((int32_t)first + NN_SPARSE_ROUND * rounds);
     for (; taps != end; taps += 3) {
         const uint32_t w = nn_load_pair(taps + 1);
         x += (uint8_t)taps[0];
@@ -89,30 +83,54 @@ NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, int32_
     return taps;
 }
 
-NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, int32_t count,
-                                   struct nn_sums_8x1 *s) {
+NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, uint32_t first,
+                                   int32_t rounds, struct nn_sums_8x1 *s) {
     struct nn_sums_8x1 rest;
     rest.a = s->e;
     rest.b = s->f;
     rest.c = s->g;
     rest.d = s->h;
-    nn_pairs_4(taps, x + 4, count, &rest);
+    nn_pairs_4(taps, x + 4, first, rounds, &rest);
     s->e = rest.a;
     s->f = rest.b;
     s->g = rest.c;
     s->h = rest.d;
-    return nn_pairs_4(taps, x, count, s);
+    return nn_pairs_4(taps, x, first, rounds, s);
 }
 #endif
 
-/* `count` pairs of one row and one position; here the first byte is the pair's place itself. */
-NN_INLINE int32_t nn_pairs_1(const int8_t **taps, const int8_t *x, int32_t count, int32_t sum) {
-    const int8_t *const end = *taps + 3 * count, *tap = *taps;
-    for (; tap != end; tap += 3) {
-        sum = nn_dual_mac(nn_load_pair(x + 2 * (uint8_t)tap[0]), nn_load_pair(tap + 1), sum);
-    }
-    *taps = end;
+/* Σ of one row and one position; here a tap's first byte is the pair's place itself. */
+#if NN_DSP
+#define NN_PAIRS_PLACE                                                                             \
+    "ldrb.w %[v], [%[taps]], #1\n\t"                                                               \
+    "ldrh.w %[w], [%[taps]], #2\n\t"                                                               \
+    "ldrh.w %[v], [%[x], %[v], lsl #1]\n\t"                                                        \
+    "orr.w %[w], %[w], %[w], lsl #8\n\t"                                                           \
+    "orr.w %[v], %[v], %[v], lsl #8\n\t"                                                           \
+    "sxtb16.w %[w], %[w]\n\t"                                                                      \
+    "sxtb16.w %[v], %[v]\n\t"                                                                      \
+    "smlad %[sum], %[v], %[w], %[sum]\n"
+
+NN_INLINE int32_t nn_pairs_1(const int8_t **taps, const int8_t *x, uint32_t first, int32_t rounds,
+                             int32_t sum) {
+    int32_t w;
+    __asm__(NN_SPARSE_LOOP("%[v]", NN_PAIRS_PLACE)
+            : [w] "=&r"(w), [v] "+&r"(first), [rounds] "+&r"(rounds), [taps] "+&r"(*taps),
+              [sum] "+&r"(sum)
+            : [x] "r"(x)
+            : "memory", "cc");
     return sum;
 }
+#else
+NN_INLINE int32_t nn_pairs_1(const int8_t **taps, const int8_t *x, uint32_t first, int32_t rounds,
+                             int32_t sum) {
+    const int8_t *const end = *taps + 3 * ((int32_t)first + NN_SPARSE_ROUND * rounds);
+    for (; *taps != end; *taps += 3) {
+        const int8_t *const tap = *taps;
+        sum = nn_dual_mac(nn_load_pair(x + 2 * (uint8_t)tap[0]), nn_load_pair(tap + 1), sum);
+    }
+    return sum;
+}
+#endif
 
 #endif

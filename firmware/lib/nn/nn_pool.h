@@ -10,6 +10,7 @@ struct nn_pool {
     int32_t out_h, out_w;
     int32_t filter_h, filter_w, stride_h, stride_w;
     int32_t pad_top, pad_left;
+    int32_t overhangs; /* 0: every window lies inside the input */
     int32_t low, high; /* codes the fused activation clamps to */
 };
 
@@ -21,7 +22,10 @@ struct nn_pool_window {
 NN_INLINE struct nn_pool_window nn_pool_under(const struct nn_pool *layer, int32_t oy, int32_t ox) {
     const int32_t top = oy * layer->stride_h - layer->pad_top;
     const int32_t left = ox * layer->stride_w - layer->pad_left;
-    struct nn_pool_window window;
+    struct nn_pool_window window = {top, top + layer->filter_h, left, left + layer->filter_w};
+    if (!layer->overhangs) {
+        return window;
+    }
     window.y0 = top < 0 ? 0 : top;
     window.y1 = nn_clamp(top + layer->filter_h, 0, layer->in_h);
     window.x0 = left < 0 ? 0 : left;
