@@ -23,6 +23,7 @@ import pytest
 from hil.backend.base import BACKENDS, choose
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import TinyhilError
+from hil.links import CHOICES, words
 from hil.record import DEFAULT_MAX_DROP
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="auto: a board given by --port, else the embedded emulator",
     )
     add("--port", help="serial port of a real board")
+    add(
+        "--via",
+        choices=CHOICES,
+        default="auto",
+        help="the board's link: auto is what --port is, and the UART in emulation",
+    )
     add("--model", type=Path, default=DEFAULT_MODEL, help="model folder")
     add("--vectors", type=Path, help="other windows (.npz) than the model's own")
     add("--record", type=Path, help="write the run record (JSON) here")
@@ -125,6 +132,7 @@ def hil_options(request: pytest.FixtureRequest) -> Options:
         board=load_board(_option(config, "--board")),
         backend=_option(config, "--backend"),
         port=_option(config, "--port"),
+        via=_option(config, "--via"),
         model=_option(config, "--model"),
         vectors=_option(config, "--vectors"),
         limit=_option(config, "--limit"),
@@ -144,11 +152,11 @@ def hil_job(hil_options: Options, pytestconfig: pytest.Config) -> Job:
 @pytest.fixture(scope="session")
 def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) -> Iterator[Target]:
     """The device under test, open for the whole session, with its back end."""
-    from hil.run.target import connect
+    from hil.run.target import Wanted, connect
 
     o = hil_options
     say = _sayer(pytestconfig)
-    context = connect(o.board, o.backend, o.port, hil_job.folder, say)
+    context = connect(o.board, Wanted(o.backend, o.port, o.via), hil_job.folder, say)
     yield _or_fail("hil_target", pytestconfig, context.__enter__)
     context.__exit__(None, None, None)
 
@@ -203,6 +211,7 @@ def suite_properties(run: Run, findings: list[Finding]) -> list[tuple[str, str]]
     properties = [
         ("board", who.board),
         ("back end", who.backend_description),
+        ("link", words(who.via)),
         ("model", f"{who.model_name} {who.model_hash}"),
         ("firmware", f"{who.firmware_version} {who.firmware_hash}"),
     ]

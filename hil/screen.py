@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from hil.errors import clean
+from hil.links import words
 from hil.record import Column, Run
 from hil.strict_json import to_json
 from hil.verdict.diagnose import failed
@@ -76,7 +77,7 @@ def _change(run: Run, item: Column) -> Interval | None:
 def _head(run: Run) -> list[str]:
     who = run.identity
     return [
-        f"{who.board_title} · {clean(who.backend_description)}",
+        f"{who.board_title} · {clean(who.backend_description)} · {words(who.via)}",
         f"model {clean(who.model_name)} ({who.model_hash[:12]}) · "
         f"{plural(len(run.windows.label), 'window')}, "
         f"{plural(len(set(run.windows.subject)), 'person').replace('persons', 'people')}",

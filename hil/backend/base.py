@@ -14,6 +14,7 @@ from typing import Protocol
 
 from hil.board import Board
 from hil.errors import InputError, clean
+from hil.links import check_link
 
 #: Name → module and class. `auto` is resolved by `choose`.
 BACKENDS = {
@@ -63,6 +64,10 @@ class Backend(Protocol):
     description: str
     #: True where time means nothing: counts are stated instead.
     emulated: bool
+    #: The links that `--via` can ask it for.
+    links: tuple[str, ...]
+    #: What the bytes go through, once open (hil/links.py).
+    via: str
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Start or find the device and return its transport.
@@ -95,10 +100,17 @@ def choose(name: str, port: str | None) -> str:
     return "hardware" if port else "embedded"
 
 
-def load(name: str) -> Backend:
-    """Return a new back end by name. Raises InputError for an unknown name."""
+def load(name: str, via: str = "auto") -> Backend:
+    """Return a new back end by name, for a link by name.
+
+    `auto` is the cable that a port is of, and in emulation the UART, whose timing is modelled as
+    well. Raises InputError for an unknown name, and for a link that the back end has not got.
+    """
     if name not in BACKENDS:
         raise InputError(f"no back end {name!r}: choose one of auto, {', '.join(BACKENDS)}")
     module, cls = BACKENDS[name]
     backend: Backend = getattr(import_module(module), cls)()
+    check_link(via, name, backend.links)
+    if via != "auto":
+        backend.via = via
     return backend

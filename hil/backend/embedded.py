@@ -13,6 +13,7 @@ from hil.backend.emulator import EmulatorProcess
 from hil.backend.stream import SocketTransport
 from hil.board import Board
 from hil.errors import InputError, LinkError, NoAnswerError, ToolError
+from hil.links import BOARD_LINKS
 
 
 def _unicorn_version() -> str:
@@ -26,17 +27,18 @@ class EmbeddedBackend:
     """Runs a board's image; see `hil.backend.base.Backend`.
 
     paced: bytes take their time on the line, in virtual time (hil/emulator/uart.py). portable: do
-    without the compiled hook. link: "uart", or "usb" where the chip's controller is modelled.
+    without the compiled hook. via: "uart" or "usb".
     """
 
     name = "embedded"
     emulated = True
+    links: tuple[str, ...] = BOARD_LINKS
 
-    def __init__(self, *, paced: bool = False, portable: bool = False, link: str = "uart") -> None:
+    def __init__(self, *, paced: bool = False, portable: bool = False, via: str = "uart") -> None:
+        self.via = via
         self.description = f"embedded emulator (unicorn {_unicorn_version()})"
         self._options = ["--pacing", "baud"] if paced else []
         self._options += ["--portable"] if portable else []
-        self._options += ["--link", link]
         self._emulator: EmulatorProcess | None = None
         self._transport: SocketTransport | None = None
         self._counters: Counters | None = None
@@ -49,7 +51,9 @@ class EmbeddedBackend:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._emulator = EmulatorProcess(board, elf, theirs, self._options)
+                self._emulator = EmulatorProcess(
+                    board, elf, theirs, [*self._options, "--via", self.via]
+                )
             except BaseException:
                 ours.close()
                 raise

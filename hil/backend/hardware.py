@@ -11,8 +11,10 @@ from typing import Final
 import serial
 
 from hil.backend.base import Counters, Transport
+from hil.backend.port_link import checked_link
 from hil.board import Board
 from hil.errors import InputError, LinkError, NoAnswerError, clean
+from hil.links import BOARD_LINKS
 from hil.ports import Port, serial_ports
 
 #: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
@@ -79,6 +81,8 @@ class HardwareBackend:
     name = "hardware"
     description = "board on a serial port"
     emulated = False
+    links: tuple[str, ...] = BOARD_LINKS
+    via = "unknown"
     baud: int | None = None
 
     def __init__(self) -> None:
@@ -90,6 +94,7 @@ class HardwareBackend:
         """Open the port. `elf` is ignored: the board has been flashed."""
         if not port:
             raise InputError(f"which port is {board.name} on? Give --port; `tinyhil boards` lists")
+        self.via = checked_link(port, board, self.via)
         named = (p for p in serial_ports() if p.device == port)
         self._board, self._port = board, next(named, Port(port, None, "", "", ""))
         self._transport = self._open_port()

@@ -115,6 +115,8 @@ class HostBackend:
     name = "host"
     description = "host port (the firmware as a process on this machine)"
     emulated = True
+    links: tuple[str, ...] = ()
+    via = "process"
 
     def __init__(self, *, model: Path | None = None, sanitize: bool = False) -> None:
         self._model, self._sanitize = model, sanitize

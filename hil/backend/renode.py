@@ -31,6 +31,8 @@ class RenodeBackend:
 
     name = "renode"
     emulated = True
+    links: tuple[str, ...] = ("uart",)
+    via = "uart"
 
     def __init__(self) -> None:
         self.description = "Renode"

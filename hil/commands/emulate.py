@@ -14,6 +14,7 @@ from hil.backend.emulator import EmulatorProcess
 from hil.board import board_names, load_board
 from hil.errors import InputError, clean
 from hil.firmware.build import build
+from hil.links import BOARD_LINKS, words
 
 #: Seconds between two looks at the keyboard's Ctrl-C and the emulator's events.
 POLL_S = 0.5
@@ -25,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elf", type=Path, help="firmware to boot (default: build it)")
     parser.add_argument("--model", type=Path, help="model folder to build the firmware with")
     parser.add_argument("--link", type=Path, help="make a symbolic link to the port here")
+    parser.add_argument(
+        "--via",
+        choices=BOARD_LINKS,
+        default="uart",
+        help="what the port is: the board's UART (the default), or its USB, which a host opens",
+    )
     parser.add_argument(
         "--paced",
         action="store_true",
@@ -39,12 +46,13 @@ def execute(args: argparse.Namespace) -> int:
     board = load_board(args.board)
     elf = args.elf or build(board, args.model)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it cleans up
-    emulator = EmulatorProcess(board, elf, None, ["--pacing", "baud"] if args.paced else [])
+    paced = ["--pacing", "baud"] if args.paced else []
+    emulator = EmulatorProcess(board, elf, None, ["--via", args.via, *paced])
     try:
         with _symlink(args.link, str(emulator.pty)):
             port = args.link or emulator.pty
-            text = f"{board.title} on {port}; Ctrl-C ends it"
-            _say(args.json, "ready", text, port=str(port), elf=str(elf))
+            text = f"{board.title} on {port}, {words(args.via)}; Ctrl-C ends it"
+            _say(args.json, "ready", text, port=str(port), elf=str(elf), via=args.via)
             return _watch(emulator, args.json)
     except KeyboardInterrupt:
         return 0

@@ -12,6 +12,7 @@ from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
 from hil.commands.report import write_report
 from hil.errors import DeviceError, InputError
+from hil.links import CHOICES
 from hil.record import DEFAULT_MAX_DROP, Run, save_run
 from hil.run.steps import Options, run
 from hil.screen import as_data, screen
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: a board given by --port, else the embedded emulator",
     )
     parser.add_argument("--port", help="serial port of a real board")
+    parser.add_argument(
+        "--via",
+        choices=CHOICES,
+        default="auto",
+        help="the board's link: auto is what --port is, and the UART in emulation",
+    )
     parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
     parser.add_argument("--vectors", type=Path, help="other windows (.npz) than the model's own")
     parser.add_argument("--record", type=Path, help="write the run record (JSON) here")
@@ -53,6 +60,7 @@ def execute(args: argparse.Namespace) -> int:
         board=load_board(args.board),
         backend=args.backend,
         port=args.port,
+        via=args.via,
         model=args.model,
         vectors=args.vectors,
         limit=args.limit,

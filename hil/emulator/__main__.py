@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
     link.add_argument("--pty", action="store_true", help="make a pty that carries the bytes")
     parser.add_argument("--control-fd", type=int, help="an inherited socket for control")
     parser.add_argument(
-        "--link", choices=("uart", "usb"), default="uart", help="what the bytes go through"
+        "--via", choices=("uart", "usb"), default="uart", help="what the bytes go through"
     )
     parser.add_argument("--pacing", choices=("instant", "baud"), default="instant")
     parser.add_argument("--seed", type=int, help="of RAM's content at power-on (default: any)")
@@ -66,7 +66,7 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
     machine = Machine(board.facts.chip, image, options)
     machine.chip.uart.set_pacing(args.pacing == "baud")
     link, path = open_pty() if args.pty else (Link(args.fd, is_pty=False), None)
-    session = Session(machine, link, channel, _cable(machine) if args.link == "usb" else None)
+    session = Session(machine, link, channel, _cable(machine) if args.via == "usb" else None)
     session.emit("ready", pty=path, hook=machine.runner.name)
     if path and channel is None:
         print(path, flush=True)
@@ -75,7 +75,7 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
 
 def _cable(machine: Machine) -> Cable:
     if machine.cable is None:
-        raise InputError("this board's USB controller is not modelled: --link uart")
+        raise InputError("this board's USB controller is not modelled: --via uart")
     return machine.cable
 
 

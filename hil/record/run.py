@@ -14,7 +14,7 @@ from hil.record.windows import ByteComparison, Column, Signals, Windows
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of a field here or in what it refers to
 #: (tests/contracts/test_record.py pins them).
-VERSION: Final = 6
+VERSION: Final = 7
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -28,6 +28,7 @@ class Identity:
     board_title: str
     backend: str
     backend_description: str
+    via: str  # what the bytes went through: see hil/links.py
     emulated: bool
     model_name: str
     model_arch: str

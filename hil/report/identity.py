@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hil.links import words
 from hil.record import Identity, Run
 from hil.report.text import NONE, megahertz
 
@@ -53,6 +54,7 @@ def _device(i: Identity) -> tuple[Fact, ...]:
     return (
         Fact("Board", f"{i.board_title} ({i.board})"),
         Fact("Back end", f"{i.backend}: {i.backend_description}"),
+        Fact("Link", words(i.via)),
         Fact("Clock", megahertz(i.clock_hz)),
         Fact("Device id", i.device_id, code=True),
         Fact("Firmware", i.firmware_version),

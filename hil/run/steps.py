@@ -17,7 +17,7 @@ from hil.reference.inputs import Inputs, load_inputs
 from hil.run.assemble import Outcome, assemble, versions
 from hil.run.measure import Bench, Measured, measure
 from hil.run.rescue import Rescuer
-from hil.run.target import Say, Target, connect
+from hil.run.target import Say, Target, Wanted, connect
 from hil.run.trials import quantization_trials
 from hil.run.undo import data_shift
 from hil.wire.messages import LastFaultReply
@@ -40,6 +40,7 @@ class Options:
     limit: int | None
     max_drop: float
     command: str
+    via: str = "auto"
     quiet: bool = False
 
 
@@ -74,7 +75,8 @@ def run(options: Options, say: Say) -> Run:
     device to begin with.
     """
     job = prepare(options)
-    with connect(options.board, options.backend, options.port, job.folder, say) as target:
+    wanted = Wanted(options.backend, options.port, options.via)
+    with connect(options.board, wanted, job.folder, say) as target:
         return run_on(target, options, job, say)
 
 
@@ -201,6 +203,7 @@ def _identity(options: Options, job: Job, target: Target) -> Identity:
         board_title=options.board.title,
         backend=target.backend.name,
         backend_description=target.description,
+        via=target.backend.via,
         emulated=target.emulated,
         model_name=clean(manifest.name),
         model_arch=clean(manifest.arch),

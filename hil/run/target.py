@@ -45,21 +45,28 @@ class Target:
         return self.backend.description + (" (an emulator)" if behind else "")
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How the device is to be reached: `--backend`, `--port` and `--via`."""
+
+    backend: str
+    port: str | None = None
+    via: str = "auto"
+
+
 @contextmanager
-def connect(
-    board: Board, backend_name: str, port: str | None, folder: ModelFolder, say: Say
-) -> Iterator[Target]:
+def connect(board: Board, wanted: Wanted, folder: ModelFolder, say: Say) -> Iterator[Target]:
     """Build, boot or find the device, check who it is, and close it at the end.
 
     Raises DeviceError, ToolError or InputError in one line.
     """
-    name = choose(backend_name, port)
-    backend = load(name)
-    chosen = "chosen by --backend auto" if backend_name == "auto" else "as asked"
+    name = choose(wanted.backend, wanted.port)
+    backend = load(name, wanted.via)
+    chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
     say(f"back end: {backend.description} ({chosen})")
     try:
         if name == "hardware":
-            yield _hardware(board, backend, port, folder, say)
+            yield _hardware(board, backend, wanted.port, folder, say)
         else:
             yield _booted(board, backend, folder, say)
     finally:

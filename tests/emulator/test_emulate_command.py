@@ -49,7 +49,7 @@ def test_any_serial_program_can_open_the_port(start: Start, tmp_path: Path) -> N
     link.symlink_to("/nowhere")  # left by a run that was killed
     elf = build_firmware(load_board("nano33"), None)
     process = start("--elf", str(elf), "--link", str(link))
-    assert line(process) == f"Arduino Nano 33 BLE Sense on {link}; Ctrl-C ends it"
+    assert line(process) == f"Arduino Nano 33 BLE Sense on {link}, UART; Ctrl-C ends it"
     backend = HardwareBackend()
     device = Device(backend.open(load_board("nano33"), None, str(link)))
     assert device.identify().board == "nano33"
@@ -60,6 +60,18 @@ def test_any_serial_program_can_open_the_port(start: Start, tmp_path: Path) -> N
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     assert not os.path.lexists(link)
+
+
+def test_the_port_can_be_the_boards_usb(start: Start) -> None:
+    elf = build_firmware(load_board("nano33"), None)
+    process = start("--elf", str(elf), "--via", "usb", "--json")
+    ready = json.loads(line(process))
+    assert ready["via"] == "usb"
+    backend = HardwareBackend()
+    device = Device(backend.open(load_board("nano33"), None, ready["port"]))
+    assert device.identify().board == "nano33"
+    assert device.discard([bytes(300)] * 20) == 6000
+    backend.close()
 
 
 def test_ended_by_a_supervisor_it_leaves_nothing(

@@ -197,6 +197,8 @@ class FakeBackend:
     name = "fake"
     description = "device in memory"
     emulated = True
+    links: tuple[str, ...] = ("uart", "usb")
+    via = "uart"
     faults: ClassVar[Faults] = Faults()
     model: ClassVar[Path]
     last: ClassVar[FakeDevice]

@@ -27,6 +27,7 @@ IDENTITY = Identity(
     board_title="Arduino Nano 33 BLE Sense",
     backend="embedded",
     backend_description="embedded emulator",
+    via="uart",
     emulated=True,
     model_name="cnn",
     model_arch="cnn",

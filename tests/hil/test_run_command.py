@@ -32,7 +32,7 @@ def test_a_device_in_order(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFix
     out, err = capsys.readouterr()
     assert "back end: device in memory" in err
     lines = out.splitlines()
-    assert lines[0] == "Arduino Nano 33 BLE Sense · device in memory"
+    assert lines[0] == "Arduino Nano 33 BLE Sense · device in memory · UART"
     for name in ("float", "pruned", "int8", "device", "device-raw"):
         assert any(line.split()[:1] == [name] and "%" in line for line in lines)
     assert "device outputs 20/20" in out

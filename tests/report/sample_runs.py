@@ -96,6 +96,7 @@ def sample_identity(board: str, arch: str) -> Identity:
         board_title=title,
         backend="embedded",
         backend_description="embedded emulator (unicorn 2.1.4)",
+        via="uart" if board == "nano33" else "usb",
         emulated=True,
         model_name=f"watch-{arch}",
         model_arch=arch,

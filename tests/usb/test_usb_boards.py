@@ -117,7 +117,7 @@ def test_plugged_in_before_power_on_it_enumerates_too(bench: Bench) -> None:
 
 @pytest.fixture
 def backend(board: Board, elf: Path) -> Iterator[EmbeddedBackend]:
-    made = EmbeddedBackend(link="usb")
+    made = EmbeddedBackend(via="usb")
     made.open(board, elf, None)
     yield made
     made.close()

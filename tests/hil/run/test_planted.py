@@ -17,7 +17,7 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.board import load_board
 from hil.record import Run
 from hil.run.steps import Job, Options, prepare, run_on
-from hil.run.target import Target, connect
+from hil.run.target import Target, Wanted, connect
 from hil.verdict.diagnose import diagnose
 from hil.verdict.drift import column
 
@@ -56,7 +56,7 @@ def job() -> Job:
 @pytest.fixture(scope="module")
 def damaged(job: Job) -> Callable[[Damage], Run]:
     def measure(damage: Damage) -> Run:
-        with connect(OPTIONS.board, "embedded", None, job.folder, lambda text: None) as target:
+        with connect(OPTIONS.board, Wanted("embedded"), job.folder, lambda text: None) as target:
             damage(target)
             return run_on(target, OPTIONS, job)
 
