@@ -47,8 +47,8 @@ class RenodeBackend:
             raise InputError("the renode back end boots an ELF file, and none was given")
         program = find()
         self.description = "Renode " + ".".join(map(str, version(program)))
-        self._process = RenodeProcess(program, board, elf)
-        self._link = RenodeLink(self._process.connection, self._process.last_error)
+        self._process = process = RenodeProcess(program, board, elf)
+        self._link = RenodeLink(process.connection, process.last_error, process.cpu_error)
         self._transport = RenodeTransport(self._link)
         self._transport.run(BOOT_S)
         return self._transport
@@ -60,6 +60,17 @@ class RenodeBackend:
             raise ToolError("Renode has not been started")
         return self._link
 
+    @property
+    def process_id(self) -> int:
+        """The process, and the group of all that belongs to it. Raises ToolError before `open`."""
+        if self._process is None:
+            raise ToolError("Renode has not been started")
+        return self._process.pid
+
+    def log(self) -> str:
+        """Return the end of what Renode has printed; "" when it is not running."""
+        return self._process.log() if self._process is not None else ""
+
     def counters(self) -> Counters | None:
         """Return what was executed from the chip's last reset to the last exchange."""
         if self._transport is None:
@@ -67,7 +78,7 @@ class RenodeBackend:
         return Counters(self._transport.instructions, None)
 
     def crash_report(self) -> str | None:
-        """Return the last error that Renode's CPU logged since `open`, or None."""
+        """Return why Renode's CPU has stopped since `open`, or None."""
         if self._process is not None:
             self._crash = self._process.cpu_error()
         return self._crash

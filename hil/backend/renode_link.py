@@ -6,7 +6,9 @@ so that the same calls put the same bytes to the firmware after the same instruc
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +16,8 @@ from hil.errors import InputError, LinkError, clean
 
 #: Seconds for one answer. A core that hangs gets five seconds of virtual time, some twenty of ours.
 ANSWER_TIMEOUT_S: Final = 180.0
+#: While it is waited for, Renode's log is looked at so often.
+LOOK_S: Final = 0.5
 #: The largest answer is what a UART sends in a slice of virtual time, or a command prints.
 MAX_ANSWER: Final = 1 << 22
 MAX_HEADER: Final = 80
@@ -24,14 +28,20 @@ LONGEST_READ_S: Final = 10.0
 
 
 class RenodeLink:
-    """Requests to the service. why: what Renode printed last, for messages when it has gone.
+    """Requests to the service. why: what Renode printed last, for messages when it has gone;
+    stopped: why its CPU has, or None: from then on the service waits for it without end.
 
-    Raises LinkError when Renode is gone or answers nonsense.
+    Raises LinkError when Renode is gone, stopped or answers nonsense.
     """
 
-    def __init__(self, connection: socket.socket, why: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        why: Callable[[], str],
+        stopped: Callable[[], str | None],
+    ) -> None:
         self._connection = connection
-        self._why = why
+        self._why, self._stopped = why, stopped
         connection.settimeout(ANSWER_TIMEOUT_S)
         self._stream = connection.makefile("rb")
 
@@ -61,6 +71,7 @@ class RenodeLink:
     def _ask(self, verb: str, number: int, payload: bytes) -> tuple[int, bytes]:
         try:
             self._connection.sendall(f"{verb} {number} {len(payload)}\n".encode() + payload)
+            self._wait()
             verdict, count, body = self._answer()
         except TimeoutError:
             raise LinkError(f"Renode did not answer for {ANSWER_TIMEOUT_S:g} s") from None
@@ -69,6 +80,14 @@ class RenodeLink:
         if verdict == b"error":
             raise InputError(f"Renode: {clean(body.decode(errors='replace').strip(), 200)}")
         return count, body
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while not select.select([self._connection], [], [], LOOK_S)[0]:
+            if (reason := self._stopped()) is not None:
+                raise LinkError(f"Renode has stopped: {reason}")
+            if time.monotonic() > deadline:
+                raise TimeoutError
 
     def _answer(self) -> tuple[bytes, int, bytes]:
         header = self._stream.readline(MAX_HEADER)

@@ -41,6 +41,7 @@ VERSION_TIMEOUT_S: Final = 30.0
 GREETING_TIMEOUT_S: Final = 5.0
 END_TIMEOUT_S: Final = 3.0
 POLL_S: Final = 0.05
+CPU_ABORT: Final = "[ERROR] cpu: CPU abort"
 LOG_BYTES: Final = 1 << 16
 
 _VERSION = re.compile(r"Renode v(\d{1,4})\.(\d{1,4})\.(\d{1,6})")
@@ -167,6 +168,13 @@ class RenodeProcess:
                 raise ToolError(f"Renode does not start: {self.last_error()}")
         raise ToolError(f"Renode was not ready within {START_TIMEOUT_S:g} s: {self.last_error()}")
 
+    @property
+    def pid(self) -> int:
+        """The launched process, which leads its group. Raises ToolError when it has ended."""
+        if self._process is None:
+            raise ToolError("Renode is not running")
+        return self._process.pid
+
     def log(self) -> str:
         """Return the end of what Renode has printed."""
         try:
@@ -186,8 +194,8 @@ class RenodeProcess:
         return clean(_LOG_LINE.sub("", errors[-1]), 300) if errors else "it printed nothing"
 
     def cpu_error(self) -> str | None:
-        """Return what the CPU's model complained of last (an abort, say), or None."""
-        errors = [line for line in self.log().splitlines() if "[ERROR] cpu:" in line]
+        """Return why the CPU's model has given up (it left all memory, say), or None."""
+        errors = [line for line in self.log().splitlines() if CPU_ABORT in line]
         return clean(_LOG_LINE.sub("", errors[-1]), 300) if errors else None
 
     def close(self) -> None:

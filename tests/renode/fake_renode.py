@@ -29,8 +29,9 @@ CONNECT = re.compile(r'tinyhil_serve "([\d.]+)" (\d+) "(\w+)" "([\w.]+)"')
 class Faults:
     """version: what it says. start_s: how long it takes to start. stubborn: it outlives the end of
     its input and its link. says: printed at the start. fails: it never connects, ends: it ends
-    there. stranger: another program connects first. gone_at, nonsense_at: the exchange at which it
-    ends, or answers nonsense. pid_file: where it writes its number. echo: a machine that echoes.
+    there. stranger: another program connects first. gone_at, nonsense_at, stopped_at: the exchange
+    at which it ends, answers nonsense, or its core gives up. pid_file: where it writes its number. echo: a
+    machine that echoes.
     """
 
     version: str = "1.16.1.31410"
@@ -42,6 +43,7 @@ class Faults:
     stranger: bool = False
     gone_at: int | None = None
     nonsense_at: int | None = None
+    stopped_at: int | None = None
     pid_file: str | None = None
     echo: bool = True
 
@@ -91,9 +93,13 @@ class Service:
 
     def _exchange(self, limit_us: int, payload: bytes) -> None:
         self._exchanges += 1
-        if self._exchanges == self._faults.gone_at:
+        if self._exchanges in {self._faults.gone_at, self._faults.stopped_at}:
             print("12:00:00.0000 [ERROR] cpu: CPU abort [PC=0x10000]: lockup", flush=True)
+        if self._exchanges == self._faults.gone_at:
             os._exit(3)
+        if self._exchanges == self._faults.stopped_at:
+            self._stream.read()
+            return
         if self._exchanges == self._faults.nonsense_at:
             self._write(b"ok -1 999999999999\n")
         self._answer(*self._machine.exchange(payload, limit_us / 1e6))

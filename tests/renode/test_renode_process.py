@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Pretend, alive
 
+from hil.backend import renode_link
 from hil.backend import renode_process as module
 from hil.backend.renode import RenodeBackend
 from hil.backend.renode_process import find, version
@@ -209,6 +210,27 @@ def test_one_that_ends_in_between_is_told_with_its_reason(
     assert renode.crash_report() == "cpu: CPU abort [PC=0x10000]: lockup"
     renode.close()
     assert renode.crash_report() == "cpu: CPU abort [PC=0x10000]: lockup"
+
+
+def test_a_core_that_gives_up_is_told_at_once(
+    pretend: Pretend, elf: Path, renode: RenodeBackend
+) -> None:
+    pretend(stopped_at=2)
+    transport = renode.open(BOARD, elf, None)
+    with pytest.raises(LinkError, match=r"^Renode has stopped: cpu: CPU abort \[PC=0x10000\]"):
+        transport.read(1.0)
+
+
+def test_no_answer_at_all_is_given_up(
+    pretend: Pretend, elf: Path, renode: RenodeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(stopped_at=2)
+    transport = renode.open(BOARD, elf, None)
+    monkeypatch.setattr(renode_link, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(renode_link, "LOOK_S", 0.1)
+    monkeypatch.setattr(renode.link, "_stopped", lambda: None)
+    with pytest.raises(LinkError, match=r"^Renode did not answer for 0\.3 s$"):
+        transport.read(1.0)
 
 
 def test_nonsense_is_an_error_of_the_link(

@@ -20,6 +20,9 @@ A request is a line "VERB NUMBER LENGTH" and LENGTH bytes; its reply a line "ok 
 A connection that ends ends the service.
 """
 
+# ruff: noqa: UP004, UP032
+# IronPython 2.7 reads no newer way of writing the same.
+
 from Antmicro.Renode.Core import EmulationManager
 from Antmicro.Renode.Time import TimeInterval
 from Antmicro.Renode.UserInterface import CommandInteractionEater
@@ -34,7 +37,7 @@ BUSY_US = 5000000
 MAX_REQUEST = 1 << 20
 
 
-class Service(object):  # noqa: UP004 - Python 2
+class Service(object):
     """One machine, one UART, one harness."""
 
     def __init__(self, stream, machine, uart):
@@ -89,7 +92,7 @@ class Service(object):  # noqa: UP004 - Python 2
 
     def _mark(self, address, _payload):
         def note(cpu, pc):
-            self._marks.append(f"{pc} {cpu.ExecutedInstructions}")
+            self._marks.append("{} {}".format(pc, cpu.ExecutedInstructions))
 
         self._cpu.AddHook(address, note)
         return "ok", 0, _bytes("")
@@ -100,7 +103,7 @@ class Service(object):  # noqa: UP004 - Python 2
         return "ok", 0, _bytes(text)
 
     def _reply(self, verdict, number, payload):
-        header = _bytes(f"{verdict} {number} {len(payload)}\n")
+        header = _bytes("{} {} {}\n".format(verdict, number, len(payload)))
         self._stream.Write(header, 0, len(header))
         self._stream.Write(payload, 0, len(payload))
 
