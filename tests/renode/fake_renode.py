@@ -30,8 +30,8 @@ class Faults:
     """version: what it says. start_s: how long it takes to start. stubborn: it outlives the end of
     its input and its link. says: printed at the start. fails: it never connects, ends: it ends
     there. stranger: another program connects first. gone_at, nonsense_at, stopped_at: the exchange
-    at which it ends, answers nonsense, or its core gives up. pid_file: where it writes its number. echo: a
-    machine that echoes.
+    at which it ends, answers nonsense, or its core gives up. pid_file: where it writes its
+    number. echo: a machine that echoes.
     """
 
     version: str = "1.16.1.31410"
