@@ -33,6 +33,7 @@ class Tensor:
 
     data: the constant, shape `shape`, read-only; None for activations and state.
     variable: state that lives from one invocation to the next (an LSTM's).
+    open: the file leaves an axis open (a batch); `shape` has what stands in its place.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Tensor:
     quantization: Quantization | None
     data: NDArray[Any] | None
     variable: bool
+    open: bool = False
 
     @property
     def elements(self) -> int:

@@ -89,9 +89,17 @@ class SoftmaxOptions:
 
 @dataclass(frozen=True)
 class ReducerOptions:
-    """Of MEAN and REDUCE_MAX."""
+    """Of MEAN, REDUCE_MAX and, on shapes, REDUCE_PROD."""
 
     keep_dims: bool = slot(0, "bool", False)
+
+
+@dataclass(frozen=True)
+class GatherOptions:
+    """Of GATHER, which is known on shapes only (pipeline/fold.py)."""
+
+    axis: int = slot(0, "i32")
+    batch_dims: int = slot(1, "i32")
 
 
 @dataclass(frozen=True)
@@ -195,6 +203,7 @@ TABLES: dict[int, type] = {
     10: ConcatenationOptions,
     11: AddOptions,
     21: MulOptions,
+    23: GatherOptions,
     27: ReducerOptions,
     28: SubOptions,
     32: StridedSliceOptions,

@@ -140,7 +140,13 @@ def _tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
         quantization=_quantization(table.table(4), shape, what),
         data=_constant(table, buffers, shape, dtype, what),
         variable=bool(table.scalar(5, "bool", False)),
+        open=_is_open(table),
     )
+
+
+def _is_open(table: Table) -> bool:
+    signature = table.numbers(7, "int32", MAX_RANK)
+    return signature is not None and bool((signature < 0).any())
 
 
 def _constant(

@@ -30,6 +30,13 @@ MOVING: Final = frozenset({*shape.INPUTS, *view.VIEWS, "CONCATENATION", "PACK"})
 INPUT_TYPES: Final = ("int8", "uint8", "float32")
 OUTPUT_TYPES: Final = (*INPUT_TYPES, "int32", "int64")
 
+#: Operators that converters write where the batch is open, and not where it is one.
+OPEN_BATCH: Final = frozenset({
+    "SHAPE", "GATHER", "REDUCE_PROD", "FILL", "BROADCAST_TO", "SPACE_TO_BATCH_ND",
+    "BATCH_TO_SPACE_ND", "WHILE",
+})  # fmt: skip
+ONE_WINDOW: Final = "convert it for one window, with batch_size=1: an open batch brings these"
+
 FULL_INT8: Final = (
     "convert it with full integer quantization (TFLITE_BUILTINS_INT8, int8 input and output)"
 )
@@ -110,7 +117,9 @@ def _unsupported(graph: Graph) -> Iterator[str]:
             places.setdefault(clean(op.name, 40), []).append(op)
     if places:
         found = ", ".join(f"{name} at {_layers(graph, ops)}" for name, ops in places.items())
-        yield f"unsupported operators: {found}; supported are {', '.join(sorted(OPERATORS))}"
+        remedy = f" ({ONE_WINDOW})" if places.keys() & OPEN_BATCH else ""
+        supported = ", ".join(sorted(OPERATORS))
+        yield f"unsupported operators: {found}{remedy}; supported are {supported}"
 
 
 def _layers(graph: Graph, ops: list[Op]) -> str:
@@ -173,12 +182,15 @@ def _too_large(tensor: Tensor) -> bool:
 
 
 def _refused(graph: Graph) -> Iterator[str]:
-    macs = 0
+    macs, is_open = 0, False
     for op in graph.ops:
         try:
             OPERATORS[op.name].check(graph, op)
             macs += OPERATORS[op.name].macs(graph, op)
         except RefusedError as refused:
             yield f"{op.name} at {layer(graph, op)}: {refused}"
+            is_open = is_open or any(graph.tensors[i].open for i in (*op.inputs, *op.outputs))
+    if is_open:
+        yield ONE_WINDOW
     if macs > MAX_MACS:
         yield f"takes {macs} multiply-accumulates, more than {MAX_MACS}"

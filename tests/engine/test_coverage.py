@@ -152,6 +152,57 @@ def test_an_open_batch_is_one_and_what_follows_from_it_is_known() -> None:
         np.testing.assert_array_equal(run(graph, window[None])[0], tflm.layers(graph, window)[-1])
 
 
+def dense_on_open_sequence_model() -> bytes:
+    """What a converter makes of Dense on [open, 3, 4]: free axes are gathered and multiplied."""
+    builder = Builder()
+    quantized: dict[str, Any] = {"scale": 0.1, "zero_point": 4}
+    source = builder.tensor((1, 3, 4), **quantized)
+    shape, free, wanted = (builder.tensor(s, "int32") for s in ((3,), (2,), (2,)))
+    rows = builder.tensor((), "int32")
+    flat, target = (builder.tensor((3, 4), **quantized) for _ in range(2))
+    axes, axis = (builder.constant(np.array(v, np.int32)) for v in ([0, 1], [0]))
+    depth = builder.constant(np.array(4, np.int32))
+    builder.op("SHAPE", [source], [shape], options("ShapeOptions", outType=2))
+    builder.op("GATHER", [shape, axes], [free], options("GatherOptions"))
+    builder.op("REDUCE_PROD", [free, axis], [rows], options("ReducerOptions"))
+    builder.op("PACK", [rows, depth], [wanted], options("PackOptions", valuesCount=2))
+    builder.op("RESHAPE", [source, wanted], [flat])
+    builder.op("RELU", [flat], [target])
+    return builder.finish([source], [target])
+
+
+def test_what_is_made_of_shapes_is_known() -> None:
+    graph = graph_of(dense_on_open_sequence_model())
+    assert [op.name for op in graph.ops] == ["RESHAPE", "RELU"]
+    wanted = graph.need(graph.ops[0], 1).data
+    assert wanted is not None
+    assert wanted.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("operator", ["GATHER", "REDUCE_PROD", "MUL"])
+def test_shapes_that_do_not_go_together_stay_and_are_refused(operator: str) -> None:
+    builder = Builder()
+    source = builder.tensor((1, 4), scale=0.1)
+    numbers = builder.constant(np.array([70, 2, 3], np.int32))
+    others = builder.constant(np.array([1, 7], np.int32))  # no such place, no such axis
+    wanted, target = builder.tensor((2,), "int32"), builder.tensor((2, 2), scale=0.1)
+    kinds = {"GATHER": "GatherOptions", "REDUCE_PROD": "ReducerOptions", "MUL": "MulOptions"}
+    builder.op(operator, [numbers, others], [wanted], options(kinds[operator]))
+    builder.op("RESHAPE", [source, wanted], [target])
+    with pytest.raises(InputError, match=operator):
+        graph_of(builder.finish([source], [target]))
+
+
+def test_an_open_axis_in_a_refused_layer_brings_the_remedy() -> None:
+    builder = Builder()
+    source, target = builder.tensor((1, 12), scale=0.1), builder.tensor((1, 4), scale=0.1)
+    builder.tensors[target].shapeSignature = [-1, 4]
+    wanted = builder.constant(np.array([3, 4], np.int32))
+    builder.op("RESHAPE", [source, wanted], [target])
+    with pytest.raises(InputError, match=r"differ in size; convert it for one window"):
+        graph_of(builder.finish([source], [target]))
+
+
 def join_model(operator: str, count: int) -> bytes:
     builder = Builder()
     quantized: dict[str, Any] = {"scale": 0.1, "zero_point": 4}
