@@ -37,7 +37,7 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
         **_STEP,
         "fault": "the firmware crashed",
         "memory": "a memory is used up, or nearly",
-        "stack-overrun": "the stack reached its end while results were wrong: it wrote over data",
+        "stack-overrun": "the stack ran out: the firmware crashed, or results were wrong",
         "rounding": "the layer rounds by another named rule than the int8 definition",
         "saturation": "the layer wraps around or clamps elsewhere than at the int8 rails",
         "permuted": "the layer's values are right, but in another order",

@@ -202,8 +202,7 @@ def _target(
         for fault, _, amount in planted:
             if fault.how == "cut" and fault.plane == "wire":
                 transport = devices.CutTransport(transport, int(amount))
-        device = Device(transport)
-        device._link._session._patience = PATIENCE_S
+        device = Device(transport, patience=PATIENCE_S)
         identity = device.identify(
             expect_board=options.board.name,
             expect_model_hash=bytes.fromhex(job.folder.model_hash),

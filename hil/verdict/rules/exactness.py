@@ -11,6 +11,7 @@ from hil.verdict.drift import column, paired
 from hil.verdict.findings import Finding
 from hil.verdict.rules.input_causes import input_causes
 from hil.verdict.rules.layer_causes import REMEDIES, layer_cause
+from hil.verdict.rules.session import full_stack
 from hil.verdict.rules.wording import layer_title, listed, note, plural, problem
 from hil.verdict.stats import Interval, paired_difference
 
@@ -77,7 +78,7 @@ def device_differs(run: Run) -> list[Finding]:
     common = [_outputs(output)] if output else []
     common += [_layer(layer) for layer in wrong[:6]]
     effect = step_effect(run, "device")
-    if _stack_overran(run):
+    if full_stack(run):
         return [_stack_overrun(run, common, effect)]
     named = [_named(run, found, common, effect) for found in run.layer_evidence]
     return named or [_unnamed(run, wrong, common, effect)]
@@ -137,10 +138,6 @@ def _unnamed(
     )
 
 
-def _stack_overran(run: Run) -> bool:
-    return run.memory is not None and run.memory.stack_peak >= run.memory.stack_size
-
-
 def _stack_overrun(run: Run, common: Sequence[str], effect: Interval | None) -> Finding:
     memory = run.memory
     assert memory is not None
@@ -149,6 +146,7 @@ def _stack_overrun(run: Run, common: Sequence[str], effect: Interval | None) -> 
         "device",
         "stack-overrun",
         "Results are wrong and the stack was used to its last byte",
+        location="stack",
         evidence=[text, *common],
         remedy="a larger stack (linker script), or smaller buffers on it",
         effect=effect,
@@ -186,7 +184,7 @@ def preprocessing_differs(run: Run) -> list[Finding]:
             *([_outputs(output)] if output else []),
         ]
         return _inputs(run, inputs, common)
-    if output is not None and output.differing:
+    if output is not None and output.differing and not _two_answers(run):
         headline = "Raw samples give other outputs on the device, though the model's inputs agree"
         return [
             problem(
@@ -198,6 +196,12 @@ def preprocessing_differs(run: Run) -> list[Finding]:
             )
         ]
     return []
+
+
+def _two_answers(run: Run) -> bool:
+    """Whether the device answers one input in two ways: then it does so on either path."""
+    told = (layer_cause(run, found).name for found in run.layer_evidence)
+    return any(name in ("left-over-state", "not-repeatable") for name in told)
 
 
 def _inputs(run: Run, item: ByteComparison, common: Sequence[str]) -> list[Finding]:

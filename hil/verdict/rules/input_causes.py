@@ -2,7 +2,7 @@
 
 The device's codes are regressed on the raw samples: right arithmetic is a straight line per
 channel, whose slope is 1 / (std · scale) and whose intercept is the mean's. What is no line on its
-own channel is looked for on the others, at other times, or in the samples' bytes.
+own channel is looked for on the others, in the samples' bytes, at the rails, or at other times.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hil.record import InputEvidence
-
-F64 = NDArray[np.float64]
+from hil.verdict.rules.input_samples import F64, Cause, Samples, clamped
+from hil.verdict.rules.input_time import in_time
 
 #: Ratio of two units of one quantity.
 UNITS: Final = {
@@ -33,20 +32,6 @@ UNIT_TOLERANCE: Final = 0.03
 LINE_RESIDUAL: Final = 0.8
 #: An estimate this many standard errors from the right constant is another constant.
 SIGNIFICANT: Final = 6.0
-#: Samples late or early that are looked for, and rates relative to the right one.
-DELAYS: Final = tuple(d for d in range(-12, 13) if d)
-RATES: Final = (0.25, 0.5, 0.8, 0.81, 0.9, 1.1, 1.19, 1.25, 2.0, 4.0)
-#: Taps before and after a sample that a short filter may use.
-TAPS: Final = range(-2, 5)
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What was told of one channel (its index)."""
-
-    name: str
-    channel: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -65,72 +50,35 @@ class Line:
         return self.worst <= LINE_RESIDUAL
 
 
-@dataclass(frozen=True)
-class Samples:
-    """raw, expected, actual: float64 [windows, samples, channels]; the rest as in the record."""
-
-    given: InputEvidence
-    raw: F64
-    expected: F64
-    actual: F64
-
-    def ideal(self, raw: F64) -> F64:
-        """Return the codes before rounding and clamping."""
-        mean, std = np.array(self.given.mean), np.array(self.given.std)
-        codes: F64 = (raw - mean) / (std * self.given.scale) + self.given.zero_point
-        return codes
-
-    def matches(self, codes: F64) -> bool:
-        """Whether codes give the device's bytes, to one step where rounding is close."""
-        off = np.abs(codes - self.actual)
-        return bool(off.max() <= 1 and (off > 0).mean() < 0.01)
-
-
 def input_causes(given: InputEvidence) -> list[Cause]:
     """Return a cause for every channel that differs; empty where nothing was read."""
     if not given.pairs:
         return []
-    data = _samples(given)
-    wrong = np.flatnonzero((data.actual != data.expected).any(axis=(0, 1)))
-    for name, text, codes in _whole(data):
-        if data.matches(codes):
-            return [Cause(name, int(c), text) for c in wrong]
-    return [_channel(data, int(c)) for c in wrong]
+    data = Samples.of(given)
+    wrong = data.wrong
+    for name, text, codes in _rules(data):
+        if wrong and all(data.explains(codes, c) for c in wrong):
+            return [Cause(name, c, text) for c in wrong]
+    told = {c: _channel(data, c) for c in wrong}
+    unsure = [c for c in wrong if told[c].name == "inputs-differ"]
+    told |= {cause.channel: cause for cause in in_time(data, unsure)}
+    return [told[c] for c in sorted(told)]
 
 
-def _samples(given: InputEvidence) -> Samples:
-    def stack(texts: list[str], dtype: str) -> F64:
-        rows = [np.frombuffer(bytes.fromhex(t), dtype) for t in texts]
-        return np.stack(rows).astype(np.float64).reshape(len(rows), -1, len(given.channels))
-
-    return Samples(
-        given,
-        stack([p.raw for p in given.pairs], "<i2"),
-        stack([p.expected for p in given.pairs], "i1"),
-        stack([p.actual for p in given.pairs], "i1"),
-    )
-
-
-def _clamped(codes: F64) -> F64:
-    return np.clip(codes, -128, 127)
-
-
-def _whole(data: Samples) -> Iterator[tuple[str, str, F64]]:
-    """Yield what can happen to all samples at once: cause, words, codes."""
+def _rules(data: Samples) -> Iterator[tuple[str, str, F64]]:
+    """Yield other ways to make codes of the same samples: cause, words, codes."""
     swapped = data.raw.astype("<i2").byteswap().astype(np.float64)
-    yield (
-        "endianness",
-        "the samples' two bytes exchanged give its inputs",
-        _clamped(np.rint(data.ideal(swapped))),
-    )
-    ideal = data.ideal(data.raw)
-    wrapped = (np.rint(ideal) + 128) % 256 - 128
+    yield "endianness", "the samples' two bytes exchanged give its inputs", data.codes(swapped)
+    steps, zero = data.steps(data.raw), data.given.zero_point
+    wrapped = (np.rint(steps) + zero + 128) % 256 - 128
     yield "wrap", "codes that wrap around instead of stopping at the rail give its inputs", wrapped
+    mean = np.array(data.given.mean)
+    around = (data.raw - mean + 32768) % 65536 - 32768 + mean
+    yield "wrap", "samples less their mean wrap around in 16 bits", data.codes(around)
     rounding: dict[str, Callable[[Any], Any]]
     rounding = {"rounding down": np.floor, "cutting off": np.trunc, "rounding up": np.ceil}
-    zero = data.given.zero_point
     for name, rule in rounding.items():
-        yield "rounding", f"{name} gives its inputs", _clamped(rule(ideal - zero) + zero)
+        yield "rounding", f"{name} gives its inputs", clamped(rule(steps) + zero)
 
 
 def _channel(data: Samples, c: int) -> Cause:
@@ -142,7 +90,10 @@ def _channel(data: Samples, c: int) -> Cause:
         if line is not None and line.straight and abs(line.slope) > 0:
             name = data.given.channels[source]
             return Cause("swapped", c, f"holds the samples of {name} (slope {line.slope:+.3g})")
-    return _wrap16(data, c) or _in_time(data, c) or _unknown(data, c)
+    for name, text, codes in _rules(data):
+        if data.explains(codes, c):
+            return Cause(name, c, text)
+    return _unknown(data, c)
 
 
 def _line(x: F64, y: F64) -> Line | None:
@@ -187,65 +138,9 @@ def _constants(data: Samples, c: int, line: Line) -> Cause:
     return Cause("constants", c, f"{scaled}; mean {mean:.6g}, not {given.mean[c]:.6g}")
 
 
-def _wrap16(data: Samples, c: int) -> Cause | None:
-    """Samples less their mean, wrapped to 16 bits."""
-    mean = data.given.mean[c]
-    wrapped = (data.raw[..., c] - mean + 32768) % 65536 - 32768
-    codes = np.rint(wrapped / (data.given.std[c] * data.given.scale)) + data.given.zero_point
-    if np.abs(_clamped(codes) - data.actual[..., c]).max() > 1:
-        return None
-    return Cause("wrap", c, "samples less their mean wrap around in 16 bits")
-
-
-def _in_time(data: Samples, c: int) -> Cause | None:
-    """Other moments of the same channel: late, at another rate, or filtered."""
-    x, y = data.raw[..., c], data.actual[..., c]
-    length = x.shape[1]
-    for delay in DELAYS:
-        first, last = max(delay, 0), length + min(delay, 0)
-        line = _line(x[:, first - delay : last - delay], y[:, first:last])
-        if line is not None and line.straight:
-            return Cause("delay", c, f"is {abs(delay)} samples {'late' if delay > 0 else 'early'}")
-    if (rate := _rate(x, y)) is not None:
-        return Cause("rate", c, f"runs at {rate:g} times the rate")
-    return Cause("filter", c, "is a weighted sum of neighbouring samples") if _fir(x, y) else None
-
-
-def _rate(x: F64, y: F64) -> float | None:
-    at = np.arange(x.shape[1])
-    for rate in RATES:
-        places = at * rate
-        use = places <= at[-1]
-        for pick in (_nearest, _between):
-            line = _line(pick(x, places[use]), y[:, use])
-            if use.sum() >= len(TAPS) and line is not None and line.straight:
-                return rate
-    return None
-
-
-def _nearest(x: F64, places: F64) -> F64:
-    return x[:, places.astype(int)]
-
-
-def _between(x: F64, places: F64) -> F64:
-    at = np.arange(x.shape[1])
-    return np.stack([np.interp(places, at, row) for row in x])
-
-
-def _fir(x: F64, y: F64) -> bool:
-    """Whether a short filter gives the codes, away from the ends and the rails."""
-    first, last = -min(TAPS) + max(TAPS), x.shape[1] - max(TAPS)
-    columns = [x[:, first - t : last - t].ravel() for t in TAPS]
-    target = y[:, first:last].ravel()
-    inside = (target > -128) & (target < 127)
-    matrix = np.stack([*columns, np.ones_like(target)], axis=1)[inside]
-    if len(matrix) < 4 * matrix.shape[1]:
-        return False
-    weights, *_ = np.linalg.lstsq(matrix, target[inside], rcond=None)
-    return bool(np.abs(matrix @ weights - target[inside]).max() <= 2 * LINE_RESIDUAL)
-
-
 def _unknown(data: Samples, c: int) -> Cause:
-    off = np.abs(data.actual[..., c] - data.expected[..., c])
+    off, got = np.abs(data.actual[..., c] - data.expected[..., c]), data.actual[..., c]
+    if got.size > 1 and np.ptp(got) == 0:
+        return Cause("inputs-differ", c, f"stands at {int(got.flat[0])} whatever the samples are")
     text = f"differs in {(off > 0).mean():.1%} of its values, by at most {int(off.max())} steps"
     return Cause("rounding" if off.max() <= 1 else "inputs-differ", c, text)

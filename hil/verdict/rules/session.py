@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hil.errors import clean
@@ -16,15 +17,27 @@ MAX_DAMAGED_FRAMES: Final = 0.01
 #: Less than this much of a memory left is worth a word before the next feature goes in.
 TIGHT: Final = 0.9
 
+#: A layer's function as the emitter names it; a fault's lines hold it where the image is known.
+LAYER_FUNCTION: Final = re.compile(r"\bmodel_(\d+)_\w*")
+#: Registers as hil/run/steps.py writes them.
+REGISTER: Final = re.compile(r"\b(sp|cfsr|address)=0x([0-9a-f]{8})\b|at 0x(1[0-9A-Fa-f]{7})\b")
+#: ARMv7-M puts SRAM here; the stack lies at its begin, so that what outgrows it leaves the RAM.
+SRAM: Final = 0x2000_0000
+#: A frame that reaches this far below is still the stack's.
+BELOW: Final = 0x1_0000
+#: Configurable fault status: pushing registers for an exception failed (STKERR, MSTKERR).
+STACKING: Final = 1 << 12 | 1 << 4
+
 
 def incomplete(run: Run) -> list[Finding]:
-    """The run ended before its last window."""
+    """The run ended before its last window. After a crash that is no finding of its own."""
     if run.incomplete is None:
         return []
     device = [c for c in run.columns if c.kind == "device"]
     counts = [f"{c.name}: {_measured(c.predicted)} windows were measured" for c in device]
+    tell = note if run.fault else problem
     return [
-        problem(
+        tell(
             "link",
             "incomplete",
             f"The run ended early: {clean(run.incomplete, 200)}",
@@ -42,15 +55,48 @@ def fault(run: Run) -> list[Finding]:
     """The firmware's fault handler ran."""
     if run.fault is None:
         return []
+    layer, evidence = _layer(run), [clean(line, 300) for line in run.fault.splitlines()]
+    where = f" in layer {layer}" if layer else ""
+    if _left_stack(run.fault):
+        return [
+            problem(
+                "device",
+                "stack-overrun",
+                f"The stack ran out{where}, and the firmware crashed",
+                location="stack",
+                evidence=evidence,
+                remedy="a larger stack (linker script), or smaller buffers on it",
+            )
+        ]
     return [
         problem(
             "device",
             "fault",
-            "The firmware crashed on the device",
-            evidence=[clean(line, 300) for line in run.fault.splitlines()],
+            f"The firmware crashed on the device{where}",
+            location=layer,
+            evidence=evidence,
             remedy="the program counter's line is where it stopped; look there first",
         )
     ]
+
+
+def _layer(run: Run) -> str | None:
+    """Return the layer whose function is named first: the innermost one that the fault is in."""
+    found = LAYER_FUNCTION.search(run.fault or "")
+    index = int(found[1]) if found else -1
+    return next((clean(d.name, 60) for d in run.device_layers if d.index == index), None)
+
+
+def _left_stack(fault: str) -> bool:
+    """Whether the stack had left the RAM, or could take no more."""
+    for name, value, address in REGISTER.findall(fault):
+        number = int(value or address, 16)
+        if name == "cfsr":
+            if number & STACKING:
+                return True
+        elif SRAM - BELOW <= number < SRAM:
+            return True
+    return False
 
 
 def link_trouble(run: Run) -> list[Finding]:
@@ -62,6 +108,8 @@ def link_trouble(run: Run) -> list[Finding]:
     lost = link.retransmissions - link.late  # an answer that was only slow is no loss
     if not damaged + lost + link.overruns + link.line_errors:
         return []
+    if run.fault and not damaged + link.overruns + link.line_errors:
+        return []  # what a device that crashed left unanswered says nothing about the line
     share = max(damaged, lost) / max(1, link.frames)
     evidence = [
         f"{plural(link.frames, 'frame')}, {link.retransmissions} sent again"
@@ -87,7 +135,13 @@ def memory(run: Run) -> list[Finding]:
         ("RAM", m.ram_static, m.ram_size),
         ("flash", m.flash_used, m.flash_size),
     )
-    return [f for name, used, size in budgets for f in _budget(name, used, size)]
+    told = "stack" if full_stack(run) and any(d.differing for d in run.device_layers) else None
+    return [f for name, used, size in budgets if name != told for f in _budget(name, used, size)]
+
+
+def full_stack(run: Run) -> bool:
+    """Whether the stack was used to its last byte; with wrong results exactness.py tells it."""
+    return run.memory is not None and run.memory.stack_peak >= run.memory.stack_size
 
 
 def _budget(name: str, used: int, size: int) -> list[Finding]:

@@ -127,6 +127,71 @@ def test_a_gain_is_measured(channel: int, factor: float) -> None:
     assert measured == pytest.approx(factor, rel=0.01)  # a hundredth of a gain is no other gain
 
 
+def averaged(raw: np.ndarray, count: int) -> np.ndarray:
+    at = np.arange(raw.shape[1])
+    return sum(raw[:, np.maximum(at - i, 0)].astype(float) for i in range(count)) / count
+
+
+def remembered(raw: np.ndarray, share: float) -> np.ndarray:
+    made = raw.astype(float)
+    for t in range(1, raw.shape[1]):
+        made[:, t] = share * raw[:, t] + (1 - share) * made[:, t - 1]
+    return made
+
+
+def played(raw: np.ndarray, rate: float) -> np.ndarray:
+    at = np.arange(raw.shape[1])
+    rows = [[np.interp(at * rate, at, w[:, c]) for c in range(6)] for w in raw]
+    return np.array(rows).transpose(0, 2, 1)
+
+
+def with_a_slow_channel(raw: np.ndarray) -> np.ndarray:
+    """Let az move by a code now and then: alone it could not tell a filter from a rounding."""
+    made = raw.copy()
+    made[..., 2] = MEAN[2] + 150 * np.sin(np.arange(50) / 8 + np.arange(8)[:, None])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("filter", lambda x: averaged(x, 2)),
+        ("filter", lambda x: averaged(x, 8)),
+        ("filter", lambda x: remembered(x, 0.5)),
+        ("delay", lambda x: x[:, np.maximum(np.arange(50) - 9, 0)]),
+        ("rate", lambda x: played(x, 0.95)),
+        ("rate", lambda x: played(x, 0.637)),
+        ("rate", lambda x: played(x, 1.3)),
+    ],
+)
+def test_what_holds_for_all_channels_is_one_cause(
+    name: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    raw = with_a_slow_channel(movement())
+    causes = input_causes(evidence(codes(change(raw)), raw))
+    assert {cause.name for cause in causes} == {name}
+    assert {cause.channel for cause in causes} == set(range(6))
+
+
+def test_the_bytes_of_some_channels_are_exchanged() -> None:
+    raw = movement()
+    mixed = raw.copy()
+    mixed[..., 3:] = raw[..., 3:].byteswap()
+    causes = input_causes(evidence(codes(mixed), raw))
+    assert [(cause.name, cause.channel) for cause in causes] == [
+        ("endianness", c) for c in (3, 4, 5)
+    ]
+
+
+def test_a_channel_that_stands_still_is_told() -> None:
+    raw = movement()
+    still = raw.copy()
+    still[..., 4] = 700
+    (cause,) = input_causes(evidence(codes(still), raw))
+    assert (cause.name, cause.channel) == ("inputs-differ", 4)
+    assert "stands at" in cause.text
+
+
 def test_two_mistakes_are_two_findings() -> None:
     raw = movement()
     actual = codes(raw, other(MEAN, 5, 150.0), other(STD, 1, 1300.0))

@@ -140,7 +140,7 @@ def test_other_weights_are_named_only_where_they_were_told(
 def test_a_full_stack_explains_wrong_results() -> None:
     memory = Memory(1, 2, 1, 2, 1, stack_size=4096, stack_peak=4096)
     (found,) = device_differs(replace(run_with(single_steps()), memory=memory))
-    assert (found.cause, found.location) == ("stack-overrun", None)
+    assert (found.cause, found.location) == ("stack-overrun", "stack")
 
 
 def test_without_tensors_the_first_layer_is_still_named() -> None:
