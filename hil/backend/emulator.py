@@ -74,6 +74,11 @@ class EmulatorProcess:
                 self.pty = message.get("pty")
                 return
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def request(self, do: str, **arguments: object) -> Message:
         """Ask something over the control channel (hil/emulator/control.py); return the answer.
 
