@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hil.backend.base import Counters, Transport
 from hil.backend.renode_link import RenodeLink, RenodeTransport
-from hil.backend.renode_process import RenodeProcess, find, version
+from hil.backend.renode_process import RenodeProcess, dotted, find, version
 from hil.board import Board
 from hil.errors import InputError, ToolError
 
@@ -46,7 +46,7 @@ class RenodeBackend:
         if elf is None:
             raise InputError("the renode back end boots an ELF file, and none was given")
         program = find()
-        self.description = "Renode " + ".".join(map(str, version(program)))
+        self.description = f"Renode {dotted(version(program))}"
         self._process = process = RenodeProcess(program, board, elf)
         self._link = RenodeLink(process.connection, process.last_error, process.cpu_error)
         self._transport = RenodeTransport(self._link)

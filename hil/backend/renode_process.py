@@ -29,7 +29,7 @@ from hil.errors import InputError, ToolError, clean
 #: Names the program where it is not on PATH.
 VARIABLE: Final = "RENODE"
 PROGRAM: Final = "renode"
-OLDEST: Final = (1, 15)
+OLDEST: Final = (1, 15, 0)
 WANTED: Final = "its portable package, 1.15 or later"
 
 DESCRIPTIONS_DIR: Final = PROJECT_DIR / "firmware" / "platform" / "renode"
@@ -43,6 +43,8 @@ END_TIMEOUT_S: Final = 3.0
 POLL_S: Final = 0.05
 CPU_ABORT: Final = "[ERROR] cpu: CPU abort"
 LOG_BYTES: Final = 1 << 16
+
+Version = tuple[int, int, int]
 
 _VERSION = re.compile(r"Renode v(\d{1,4})\.(\d{1,4})\.(\d{1,6})")
 _FAILED = re.compile(r"There was an error|Error E\d+|Parameters did not match|No such command")
@@ -62,7 +64,13 @@ def find() -> str:
     )
 
 
-def version(program: str) -> tuple[int, int, int]:
+def read_version(text: str) -> Version | None:
+    """Return the version that `renode --version` names; None where it is another program's text."""
+    found = _VERSION.search(text)
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
+
+
+def version(program: str) -> Version:
     """Return a Renode's version. Raises ToolError where it is none, or too old."""
     try:
         done = subprocess.run(
@@ -74,14 +82,17 @@ def version(program: str) -> tuple[int, int, int]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolError(f"{clean(program)} --version fails: {clean(str(error))}") from None
-    found = _VERSION.search(done.stdout.decode(errors="replace"))
-    if found is None:
+    numbers = read_version(done.stdout.decode(errors="replace"))
+    if numbers is None:
         raise ToolError(f"{clean(program)} is no Renode: --version does not say so")
-    numbers = tuple(map(int, found.groups()))
-    if numbers[:2] < OLDEST:
-        text = ".".join(map(str, numbers))
-        raise ToolError(f"{clean(program)} is Renode {text}, too old: install {WANTED}")
-    return numbers[0], numbers[1], numbers[2]
+    if numbers < OLDEST:
+        raise ToolError(f"{clean(program)} is Renode {dotted(numbers)}, too old: install {WANTED}")
+    return numbers
+
+
+def dotted(numbers: Version) -> str:
+    """Return a version as people write it."""
+    return ".".join(map(str, numbers))
 
 
 def uart_name(board: Board) -> str:

@@ -16,8 +16,10 @@ from typing import Final, Literal
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from hil.backend.renode_process import OLDEST, PROGRAM, VARIABLE, WANTED, dotted, read_version
 from hil.board import board_names, load_board
 from hil.doctor.machine import Machine, Port
+from hil.errors import clean
 
 Status = Literal["ok", "missing", "optional"]
 
@@ -136,6 +138,23 @@ def host_compiler(machine: Machine) -> Result:
     return Result("cc", "optional", found, apt(machine, "gcc", "libc6-dev"))
 
 
+def renode(machine: Machine) -> Result:
+    """Renode, on PATH or where its variable says."""
+    mend = f"install {WANTED}, then: export {VARIABLE}=/where/it/is/{PROGRAM}"
+    asked = machine.variable(VARIABLE)
+    path = machine.tool(asked or PROGRAM)
+    if path is None:
+        where = f"{VARIABLE}={clean(asked)} is no program" if asked else "not on PATH"
+        return Result("Renode", "missing", where, mend)
+    numbers = read_version(machine.output(path, "--version"))
+    if numbers is None:
+        return Result("Renode", "missing", f"{path} does not say that it is Renode", mend)
+    found = f"{dotted(numbers)} at {path}"
+    if numbers < OLDEST:
+        return Result("Renode", "missing", f"{found}, too old", mend)
+    return Result("Renode", "ok", found)
+
+
 def any_tool(tools: tuple[tuple[str, str], ...], machine: Machine) -> Result:
     """One of several programs, as (program, system package); the first is the one to install."""
     there = [path for program, _ in tools if (path := machine.tool(program))]
@@ -218,6 +237,7 @@ def jobs() -> tuple[Job, ...]:
             (python, partial(packages, ""), partial(packages, "emulator"), tflm, host_compiler),
         ),
         Job("firmware", "build firmware", True, (cross_compiler, partial(packages, "firmware"))),
+        Job("renode", "run on Renode", False, (renode,)),
         Job("train", "train", False, (partial(packages, "train"), disk)),
         *(_flash_job(board) for board in board_names()),
     )

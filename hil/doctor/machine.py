@@ -38,6 +38,10 @@ class Machine:
         """Return the path of a program on PATH, or None."""
         return shutil.which(name)
 
+    def variable(self, name: str) -> str | None:
+        """Return an environment variable, None where it is unset or empty."""
+        return os.environ.get(name) or None
+
     def output(self, *command: str) -> str:
         """Return the first line that a program prints, "" where it fails."""
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hil.backend.renode import RenodeBackend
-from hil.backend.renode_process import find, version
+from hil.backend.renode_process import dotted, find, version
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import ToolError
 from hil.firmware.build import build
@@ -53,7 +53,7 @@ def elf(tmp_path: Path) -> Path:
 def installed() -> str:
     """Return the real Renode's version; skip where there is none."""
     try:
-        return ".".join(map(str, version(find())))
+        return dotted(version(find()))
     except ToolError as error:
         pytest.skip(str(error))
 

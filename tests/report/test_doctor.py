@@ -30,7 +30,7 @@ VERSIONS = {
     "platformio": "6.2.0",
     "tensorflow": "2.21.0",
 }
-TOOLS = frozenset({"arm-none-eabi-gcc", "cc", "openocd"})
+TOOLS = frozenset({"arm-none-eabi-gcc", "cc", "openocd", "renode"})
 NANO = Port("/dev/ttyACM0", (0x2341, 0x805A), "dialout", usable=True)
 
 
@@ -47,11 +47,18 @@ class Fake(Machine):
     serial: tuple[Port, ...] = (NANO,)
     newlib: str = "/usr/lib/arm-none-eabi/libc.a"
     free: int = 10**12
+    renode: str = "Renode v1.16.1.31410"
+    variables: dict[str, str] = field(default_factory=dict)
 
     def tool(self, name: str) -> str | None:
         return f"/usr/bin/{name}" if name in self.tools else None
 
+    def variable(self, name: str) -> str | None:
+        return self.variables.get(name)
+
     def output(self, *command: str) -> str:
+        if "--version" in command:
+            return self.renode
         return self.newlib if "-print-file-name=libc.a" in command else "12.2.1"
 
     def version(self, package: str) -> str | None:
@@ -108,6 +115,15 @@ PIP = "/venv/bin/python -m pip install "
         (Fake(newlib="libc.a"), "firmware", "arm-none-eabi-gcc", "missing", "no newlib",
          SYSTEM_GCC),
         (Fake(newlib=""), "firmware", "arm-none-eabi-gcc", "missing", "no newlib", SYSTEM_GCC),
+        (Fake(tools=TOOLS - {"renode"}), "renode", "Renode", "missing", "not on PATH",
+         "install its portable package, 1.15 or later, then: export RENODE=/where/it/is/renode"),
+        (Fake(variables={"RENODE": "/opt/\x1bx"}), "renode", "Renode", "missing",
+         "RENODE=/opt/�x is no program", "export RENODE="),
+        (Fake(renode="Renode v1.14.0.1"), "renode", "Renode", "missing",
+         "1.14.0 at /usr/bin/renode, too old", "1.15 or later"),
+        (Fake(renode="hello"), "renode", "Renode", "missing",
+         "/usr/bin/renode does not say that it is Renode", "1.15 or later"),
+        (Fake(), "renode", "Renode", "ok", "1.16.1 at /usr/bin/renode", None),
         (without("platformio"), "firmware", "packages: firmware", "missing", "platformio",
          PIP + "-e '.[firmware]'"),
         (without("tensorflow"), "train", "packages: train", "missing", "tensorflow",
@@ -149,11 +165,11 @@ def test_a_port_of_another_board_does_not_hide_this_boards() -> None:
     assert (result.status, result.found) == ("ok", "/dev/ttyACM0")
 
 
-def test_the_emulator_needs_no_training_packages_and_no_board() -> None:
-    machine = replace(without("tensorflow"), serial=(), tools=TOOLS - {"openocd"})
+def test_the_emulator_needs_no_training_packages_no_renode_and_no_board() -> None:
+    machine = replace(without("tensorflow"), serial=(), tools=TOOLS - {"openocd", "renode"})
     states = {job.name: job.ready(results) for job, results in doctor.examine(machine)}
     assert states == {
-        "emulator": True, "firmware": True, "train": False,
+        "emulator": True, "firmware": True, "renode": False, "train": False,
         "flash-nano33": False, "flash-sensortile": False,
     }  # fmt: skip
 
