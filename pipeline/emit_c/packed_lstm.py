@@ -43,7 +43,7 @@ def _matrices(context: Context, op: Op, layer: Lstm) -> tuple[str, list[tuple[st
 def _lstm(context: Context, op: Op) -> LayerCode:
     graph, symbol, layer = context.graph, context.symbol(op), lstm_of(context.graph, op)
     definitions, matrices = _matrices(context, op, layer)
-    input_quads, hidden_quads = -(-layer.depth // 4), -(-layer.units // 4)
+    input_quads, hidden_quads = _quads(layer)
     packed = struct(
         "nn_lstm_packed",
         symbol,
@@ -58,7 +58,7 @@ def _lstm(context: Context, op: Op) -> LayerCode:
     cell_at = context.at_int16(context.plan.tensors[cell.index])
     call = (
         f"nn_lstm_packed(&{symbol}, {context.source(op)}, {context.at(hidden)},\n"
-        f"                   {cell_at}, {context.at_word(scratch)}, {context.target(op)});"
+        f"                   {cell_at}, {context.at_word(scratch, 'u32')}, {context.target(op)});"
     )
     first = context.plan.tensors[graph.need(op, 0).index]
     read = first + (layer.steps - 1) * layer.depth + 4 * input_quads
@@ -76,10 +76,16 @@ def _all(layer: Lstm) -> list[Matrix]:
     return [*layer.input.values(), *layer.recurrent.values()]
 
 
+def _quads(layer: Lstm) -> tuple[int, int]:
+    """Return the inputs and the units in fours, rounded up."""
+    return -(-layer.depth // 4), -(-layer.units // 4)
+
+
 def _scratch_bytes(graph: Graph, op: Op) -> int:
-    """Return the bytes of the doubled sums of a gate's two matrices, and of all gates' codes."""
-    units = lstm_of(graph, op).units
-    return 8 * (units + units % 2) + 2 * len(GATES) * units
+    """Return the bytes of widened inputs, doubled sums of a gate's matrices, and gates' codes."""
+    layer = lstm_of(graph, op)
+    units = layer.units
+    return 8 * sum(_quads(layer)) + 8 * (units + units % 2) + 2 * len(GATES) * units
 
 
 def _twin(graph: Graph, op: Op) -> Emitter | str:

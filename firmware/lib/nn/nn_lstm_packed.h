@@ -21,13 +21,19 @@ struct nn_lstm_packed {
     struct nn_lstm_packed_matrix input[NN_LSTM_GATES], recurrent[NN_LSTM_GATES];
 };
 
-/* As nn_requantize, of a doubled value whose left shift does not leave 32 bits. */
-NN_INLINE int32_t nn_requantize_doubled(int32_t doubled, int32_t multiplier, int32_t shift) {
+/* As nn_requantize, of a doubled value whose left shift does not leave 32 bits; sign: any number of
+ * the value's sign. */
+NN_INLINE int32_t nn_requantize_doubled(int32_t doubled, int32_t sign, int32_t multiplier,
+                                        int32_t shift) {
+    int32_t half;
     if (shift >= 0) {
         return nn_high_mac((int32_t)((uint32_t)doubled << shift), multiplier, 0);
     }
-    return nn_high_mac(doubled, multiplier, ((int32_t)1 << (-shift - 1)) + (doubled >> 31)) >>
-           -shift;
+    half = (int32_t)1 << (-shift - 1);
+#if NN_DSP
+    __asm__("" : "+r"(half)); /* kept in a register, so that one instruction shifts and adds */
+#endif
+    return nn_high_mac(doubled, multiplier, half + (sign >> 31)) >> -shift;
 }
 
 /* nn_sigmoid and nn_tanh without a branch. The table is less one half, the point of symmetry; two
@@ -72,53 +78,63 @@ NN_INLINE void nn_lstm_packed_unit(const struct nn_lstm_cell *layer, const uint1
     const int32_t input = nn_sigmoid_packed(table, gates[NN_LSTM_INPUT * units]);
     const int32_t fresh = nn_tanh_packed(table, gates[NN_LSTM_CELL * units], 0);
     const int32_t output = nn_sigmoid_packed(table, gates[NN_LSTM_OUTPUT * units]);
+    const int32_t old = forget * *cell, fed = input * fresh;
     const int32_t kept = nn_saturate_16(
-        nn_requantize_doubled(2 * forget * *cell, layer->forget_multiplier, layer->forget_shift));
+        nn_requantize_doubled(2 * old, old, layer->forget_multiplier, layer->forget_shift));
     const int32_t added = nn_saturate_16(
-        nn_requantize_doubled(2 * input * fresh, layer->update_multiplier, layer->update_shift));
+        nn_requantize_doubled(2 * fed, fed, layer->update_multiplier, layer->update_shift));
     int32_t state = nn_saturate_16(kept + added);
-    int32_t code;
+    int32_t product, code;
     if (layer->cell_clip > 0) {
         state = nn_clamp(state, -layer->cell_clip, layer->cell_clip);
     }
     *cell = (int16_t)state;
-    code = nn_requantize_doubled(2 * nn_tanh_packed(table, state, layer->cell_shift) * output,
-                                 layer->hidden_multiplier, layer->hidden_shift);
+    product = nn_tanh_packed(table, state, layer->cell_shift) * output;
+    code =
+        nn_requantize_doubled(2 * product, product, layer->hidden_multiplier, layer->hidden_shift);
     *hidden = (int8_t)nn_saturate_8(code + layer->hidden_zero_point);
 }
 
-/* Called once per gate, not in a loop over them: so multipliers and shifts are constants. */
+/* Called once per gate, not in a loop over them: so multipliers and shifts are constants. x and
+ * hidden are widened. */
 NN_INLINE void nn_lstm_packed_gate(const struct nn_lstm_packed *layer, int32_t which,
-                                   const int8_t *x, const int8_t *hidden, int32_t *doubled,
+                                   const uint32_t *x, const uint32_t *hidden, int32_t *doubled,
                                    int16_t *gates) {
     const struct nn_lstm_packed_matrix *input = &layer->input[which];
     const struct nn_lstm_packed_matrix *recurrent = &layer->recurrent[which];
     const int32_t units = layer->cell.units, rows = (units + 1) & ~1;
     int32_t *const state = doubled + rows;
     int32_t u;
-    nn_packed_rows(x, input->weights, input->start, layer->input_quads, rows, doubled);
-    nn_packed_rows(hidden, recurrent->weights, recurrent->start, layer->hidden_quads, rows, state);
+    nn_packed_rows_wide(x, input->weights, input->start, layer->input_quads, rows, doubled);
+    nn_packed_rows_wide(hidden, recurrent->weights, recurrent->start, layer->hidden_quads, rows,
+                        state);
     NN_UNROLL
     for (u = 0; u < units; u++) {
-        const int32_t a = nn_requantize_doubled(doubled[u], input->multiplier, input->shift);
-        const int32_t b = nn_requantize_doubled(state[u], recurrent->multiplier, recurrent->shift);
+        const int32_t a =
+            nn_requantize_doubled(doubled[u], doubled[u], input->multiplier, input->shift);
+        const int32_t b =
+            nn_requantize_doubled(state[u], state[u], recurrent->multiplier, recurrent->shift);
         gates[which * units + u] = (int16_t)nn_saturate_16(nn_saturate_16(a) + nn_saturate_16(b));
     }
 }
 
-/* scratch: 8 bytes per unit, units rounded up to even, and 8 bytes per unit. The rest as nn_lstm.
- */
+/* scratch: 8 bytes per quad of the input and of the hidden state, 8 per unit, units rounded up to
+ * even, and 8 per unit. The rest as nn_lstm. */
 NN_INLINE void nn_lstm_packed(const struct nn_lstm_packed *layer, const int8_t *input,
-                              int8_t *hidden, int16_t *cell, int32_t *scratch, int8_t *output) {
+                              int8_t *hidden, int16_t *cell, uint32_t *scratch, int8_t *output) {
     const int32_t units = layer->cell.units;
     const uint16_t *const table = nn_sigmoid_table();
-    int16_t *const gates = (int16_t *)(scratch + 2 * ((units + 1) & ~1));
+    uint32_t *const x = scratch, *const h = x + 2 * layer->input_quads;
+    int32_t *const doubled = (int32_t *)(h + 2 * layer->hidden_quads);
+    int16_t *const gates = (int16_t *)(doubled + 2 * ((units + 1) & ~1));
     int32_t t, u;
     for (t = 0; t < layer->cell.steps; t++) {
-        nn_lstm_packed_gate(layer, NN_LSTM_FORGET, input, hidden, scratch, gates);
-        nn_lstm_packed_gate(layer, NN_LSTM_INPUT, input, hidden, scratch, gates);
-        nn_lstm_packed_gate(layer, NN_LSTM_CELL, input, hidden, scratch, gates);
-        nn_lstm_packed_gate(layer, NN_LSTM_OUTPUT, input, hidden, scratch, gates);
+        nn_widen_quads(input, layer->input_quads, x);
+        nn_widen_quads(hidden, layer->hidden_quads, h);
+        nn_lstm_packed_gate(layer, NN_LSTM_FORGET, x, h, doubled, gates);
+        nn_lstm_packed_gate(layer, NN_LSTM_INPUT, x, h, doubled, gates);
+        nn_lstm_packed_gate(layer, NN_LSTM_CELL, x, h, doubled, gates);
+        nn_lstm_packed_gate(layer, NN_LSTM_OUTPUT, x, h, doubled, gates);
         for (u = 0; u < units; u++) {
             nn_lstm_packed_unit(&layer->cell, table, gates + u, cell + u, hidden + u);
         }

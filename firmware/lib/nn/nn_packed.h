@@ -131,69 +131,101 @@ struct nn_sums_8 {
     int32_t a, b, c, d, e, f, g, h;
 };
 
-/* 4 · quads inputs with eight words a quad: four for the even bytes, four for the odd ones. */
-#if NN_DSP
-#define NN_STEP_8                                                                                  \
-    "ldr %[x1], [%[x]], #4\n\t"                                                                    \
-    "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                            \
-    "sxtb16 %[x0], %[x1]\n\t"                                                                      \
-    "sxtb16 %[x1], %[x1], ror #8\n\t"                                                              \
-    "smlad %[a], %[v0], %[x0], %[a]\n\t"                                                           \
-    "sxtb16 %[v0], %[v0]\n\t"                                                                      \
-    "smlad %[b], %[v0], %[x0], %[b]\n\t"                                                           \
-    "smlad %[c], %[v1], %[x0], %[c]\n\t"                                                           \
-    "sxtb16 %[v1], %[v1]\n\t"                                                                      \
-    "smlad %[d], %[v1], %[x0], %[d]\n\t"                                                           \
-    "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                            \
-    "smlad %[e], %[v0], %[x0], %[e]\n\t"                                                           \
-    "sxtb16 %[v0], %[v0]\n\t"                                                                      \
-    "smlad %[f], %[v0], %[x0], %[f]\n\t"                                                           \
-    "smlad %[g], %[v1], %[x0], %[g]\n\t"                                                           \
-    "sxtb16 %[v1], %[v1]\n\t"                                                                      \
-    "smlad %[h], %[v1], %[x0], %[h]\n\t"                                                           \
-    "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                            \
-    "smlad %[a], %[v0], %[x1], %[a]\n\t"                                                           \
-    "sxtb16 %[v0], %[v0]\n\t"                                                                      \
-    "smlad %[b], %[v0], %[x1], %[b]\n\t"                                                           \
-    "smlad %[c], %[v1], %[x1], %[c]\n\t"                                                           \
-    "sxtb16 %[v1], %[v1]\n\t"                                                                      \
-    "smlad %[d], %[v1], %[x1], %[d]\n\t"                                                           \
-    "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                            \
-    "smlad %[e], %[v0], %[x1], %[e]\n\t"                                                           \
-    "sxtb16 %[v0], %[v0]\n\t"                                                                      \
-    "smlad %[f], %[v0], %[x1], %[f]\n\t"                                                           \
-    "smlad %[g], %[v1], %[x1], %[g]\n\t"                                                           \
-    "sxtb16 %[v1], %[v1]\n\t"                                                                      \
-    "smlad %[h], %[v1], %[x1], %[h]\n\t"
+/* The pairs of each of `quads` quads of bytes: two words, even bytes and odd ones. */
+NN_INLINE void nn_widen_quads(const int8_t *x, int32_t quads, uint32_t *pairs) {
+    const uint32_t *const end = pairs + 2 * quads;
+    for (; pairs != end; pairs += 2, x += 4) {
+        const uint32_t word = nn_load_4(x);
+        pairs[0] = nn_even_bytes(word);
+        pairs[1] = nn_odd_bytes(word);
+    }
+}
 
-NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const int8_t *x, int32_t quads,
+/* The pairs of quad q; see nn_dot_8. */
+NN_INLINE void nn_quad(const void *x, int32_t q, int wide, uint32_t pair[2]) {
+    if (wide) {
+        memcpy(pair, (const uint32_t *)x + 2 * q, 8);
+    } else {
+        nn_widen_quads((const int8_t *)x + 4 * q, 1, pair);
+    }
+}
+
+/* 4 · quads inputs with eight words a quad: four for the even bytes, four for the odd ones. x: the
+ * bytes or, where `wide`, the pairs that nn_widen_quads makes of them. */
+#if NN_DSP
+#define NN_QUAD_OF_BYTES                                                                           \
+    "ldr %[x1], [%[x]], #4\n\t"                                                                    \
+    "sxtb16 %[x0], %[x1]\n\t"                                                                      \
+    "sxtb16 %[x1], %[x1], ror #8\n\t"
+
+#define NN_QUAD_OF_PAIRS "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+
+#define NN_STEP_8(load)                                                                            \
+    load "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
+         "smlad %[a], %[v0], %[x0], %[a]\n\t"                                                      \
+         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
+         "smlad %[b], %[v0], %[x0], %[b]\n\t"                                                      \
+         "smlad %[c], %[v1], %[x0], %[c]\n\t"                                                      \
+         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
+         "smlad %[d], %[v1], %[x0], %[d]\n\t"                                                      \
+         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
+         "smlad %[e], %[v0], %[x0], %[e]\n\t"                                                      \
+         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
+         "smlad %[f], %[v0], %[x0], %[f]\n\t"                                                      \
+         "smlad %[g], %[v1], %[x0], %[g]\n\t"                                                      \
+         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
+         "smlad %[h], %[v1], %[x0], %[h]\n\t"                                                      \
+         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
+         "smlad %[a], %[v0], %[x1], %[a]\n\t"                                                      \
+         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
+         "smlad %[b], %[v0], %[x1], %[b]\n\t"                                                      \
+         "smlad %[c], %[v1], %[x1], %[c]\n\t"                                                      \
+         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
+         "smlad %[d], %[v1], %[x1], %[d]\n\t"                                                      \
+         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
+         "smlad %[e], %[v0], %[x1], %[e]\n\t"                                                      \
+         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
+         "smlad %[f], %[v0], %[x1], %[f]\n\t"                                                      \
+         "smlad %[g], %[v1], %[x1], %[g]\n\t"                                                      \
+         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
+         "smlad %[h], %[v1], %[x1], %[h]\n\t"
+
+#define NN_DOT_8(load)                                                                             \
+    __asm__("ldr %[v0], %[quads]\n\t"                                                              \
+            "lsls %[v0], %[v0], #31\n\t"                                                           \
+            "beq 1f\n\t" NN_STEP_8(load) "1:\n\t"                                                  \
+                                         "ldr %[v0], %[end]\n\t"                                   \
+                                         "cmp %[v0], %[w]\n\t"                                     \
+                                         "beq 3f\n"                                                \
+                                         "2:\n\t" NN_STEP_8(load)                                  \
+                                             NN_STEP_8(load) "ldr %[v0], %[end]\n\t"               \
+                                                             "cmp %[v0], %[w]\n\t"                 \
+                                                             "bne 2b\n"                            \
+                                                             "3:"                                  \
+            : [v0] "=&r"(v0), [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [w] "+r"(w),         \
+              [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),         \
+              [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)                       \
+            : [quads] "m"(quads), [end] "m"(end)                                                   \
+            : "memory", "cc")
+
+NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const void *x, int32_t quads, int wide,
                                    struct nn_sums_8 *s) {
     const uint32_t *const end = w + 8 * quads;
     uint32_t v0, v1, x0, x1;
-    __asm__("ldr %[v0], %[quads]\n\t"
-            "lsls %[v0], %[v0], #31\n\t"
-            "beq 1f\n\t" NN_STEP_8 "1:\n\t"
-            "ldr %[v0], %[end]\n\t"
-            "cmp %[v0], %[w]\n\t"
-            "beq 3f\n"
-            "2:\n\t" NN_STEP_8 NN_STEP_8 "ldr %[v0], %[end]\n\t"
-            "cmp %[v0], %[w]\n\t"
-            "bne 2b\n"
-            "3:"
-            : [v0] "=&r"(v0), [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [w] "+r"(w),
-              [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),
-              [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)
-            : [quads] "m"(quads), [end] "m"(end)
-            : "memory", "cc");
+    if (wide) {
+        NN_DOT_8(NN_QUAD_OF_PAIRS);
+    } else {
+        NN_DOT_8(NN_QUAD_OF_BYTES);
+    }
     return w;
 }
 #else
-NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const int8_t *x, int32_t quads,
+NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const void *x, int32_t quads, int wide,
                                    struct nn_sums_8 *s) {
-    const uint32_t *const end = w + 8 * quads;
-    for (; w != end; x += 4) {
-        const uint32_t word = nn_load_4(x), pair[2] = {nn_even_bytes(word), nn_odd_bytes(word)};
-        int32_t i;
+    int32_t q, i;
+    for (q = 0; q < quads; q++) {
+        uint32_t pair[2];
+        nn_quad(x, q, wide, pair);
         for (i = 0; i < 2; i++, w += 4) {
             s->a = nn_dual_mac(w[0], pair[i], s->a);
             s->b = nn_dual_mac(nn_even_bytes(w[0]), pair[i], s->b);
@@ -209,10 +241,9 @@ NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const int8_t *x, int32_t q
 }
 #endif
 
-/* doubled[r] for `rows` rows, an even number: blocks of eight, then of two. x has 4 · quads inputs.
- */
-NN_SHARED void nn_packed_rows(const int8_t *x, const uint32_t *w, const int32_t *start,
-                              int32_t quads, int32_t rows, int32_t *doubled) {
+/* doubled[r] for `rows` rows, an even number: blocks of eight, then of two. x: see nn_dot_8. */
+NN_INLINE void nn_dot_rows(const void *x, const uint32_t *w, const int32_t *start, int32_t quads,
+                           int32_t rows, int wide, int32_t *doubled) {
     for (; rows >= 8; rows -= 8, doubled += 8, start += 8) {
         struct nn_sums_8 s;
         s.b = start[0];
@@ -223,7 +254,7 @@ NN_SHARED void nn_packed_rows(const int8_t *x, const uint32_t *w, const int32_t 
         s.e = start[5];
         s.h = start[6];
         s.g = start[7];
-        w = nn_dot_8(w, x, quads, &s);
+        w = nn_dot_8(w, x, quads, wide, &s);
         doubled[0] = nn_low_sum(s.b);
         doubled[1] = nn_high_sum(s.a, s.b);
         doubled[2] = nn_low_sum(s.d);
@@ -234,19 +265,28 @@ NN_SHARED void nn_packed_rows(const int8_t *x, const uint32_t *w, const int32_t 
         doubled[7] = nn_high_sum(s.g, s.h);
     }
     for (; rows > 0; rows -= 2, doubled += 2, start += 2) {
-        const int8_t *from = x, *const end = x + 4 * quads;
-        int32_t low = start[0], high = start[1];
-        for (; from != end; from += 4, w += 2) {
-            const uint32_t word = nn_load_4(from);
-            const uint32_t even = nn_even_bytes(word), odd = nn_odd_bytes(word);
-            high = nn_dual_mac(w[0], even, high);
-            low = nn_dual_mac(nn_even_bytes(w[0]), even, low);
-            high = nn_dual_mac(w[1], odd, high);
-            low = nn_dual_mac(nn_even_bytes(w[1]), odd, low);
+        int32_t low = start[0], high = start[1], q;
+        for (q = 0; q < quads; q++, w += 2) {
+            uint32_t pair[2];
+            nn_quad(x, q, wide, pair);
+            high = nn_dual_mac(w[0], pair[0], high);
+            low = nn_dual_mac(nn_even_bytes(w[0]), pair[0], low);
+            high = nn_dual_mac(w[1], pair[1], high);
+            low = nn_dual_mac(nn_even_bytes(w[1]), pair[1], low);
         }
         doubled[0] = nn_low_sum(low);
         doubled[1] = nn_high_sum(high, low);
     }
+}
+
+NN_SHARED void nn_packed_rows(const int8_t *x, const uint32_t *w, const int32_t *start,
+                              int32_t quads, int32_t rows, int32_t *doubled) {
+    nn_dot_rows(x, w, start, quads, rows, 0, doubled);
+}
+
+NN_SHARED void nn_packed_rows_wide(const uint32_t *x, const uint32_t *w, const int32_t *start,
+                                   int32_t quads, int32_t rows, int32_t *doubled) {
+    nn_dot_rows(x, w, start, quads, rows, 1, doubled);
 }
 
 /* Four rows of two positions at a time. w: blocks of four rows; x: pairs of both positions in turn;

@@ -14,10 +14,10 @@
 
 /* Activations and scratch; layers that do not run at the same time share bytes. */
 static union {
-    int8_t i8[2208];
-    int16_t i16[1104];
-    int32_t i32[552];
-    uint32_t u32[552];
+    int8_t i8[2288];
+    int16_t i16[1144];
+    int32_t i32[572];
+    uint32_t u32[572];
 } model_arena;
 
 /* Layer 0: UNIDIRECTIONAL_SEQUENCE_LSTM unidirectional_sequence_lstm_0
@@ -305,8 +305,8 @@ static const struct nn_lstm_packed model_0_unidirectional_sequence_lstm_0 = {
 };
 
 static int model_0_unidirectional_sequence_lstm_0_run(void) {
-    nn_lstm_packed(&model_0_unidirectional_sequence_lstm_0, model_arena.i8 + 1276, model_arena.i8 + 2176,
-                   model_arena.i16 + 1056, model_arena.i32 + 400, model_arena.i8 + 0);
+    nn_lstm_packed(&model_0_unidirectional_sequence_lstm_0, model_arena.i8 + 1276, model_arena.i8 + 2256,
+                   model_arena.i16 + 1096, model_arena.u32 + 400, model_arena.i8 + 0);
     return 0;
 }
 
@@ -397,8 +397,8 @@ const struct nn_layer model_layers[model_LAYER_COUNT] = {
 };
 
 void model_reset(void) {
-    memset(model_arena.i8 + 2176, -1, 32);
-    memset(model_arena.i8 + 2112, 0, 64);
+    memset(model_arena.i8 + 2256, -1, 32);
+    memset(model_arena.i8 + 2192, 0, 64);
 }
 
 int model_invoke(const int8_t *input, int8_t *output) {

@@ -21,7 +21,7 @@ extern "C" {
 #define model_OUTPUT_SIZE 3 /* bytes; int8 [1, 3] */
 #define model_OUTPUT_SCALE 0.00390625f
 #define model_OUTPUT_ZERO_POINT -128
-#define model_ARENA_SIZE 2208 /* bytes of activations and scratch */
+#define model_ARENA_SIZE 2288 /* bytes of activations and scratch */
 #define model_LAYER_COUNT 4
 #define model_MODEL_HASH "93d53d0653bbe5a963c5ec136d0f10591d56f061333f36a742d0084fd78bfc23"
 
