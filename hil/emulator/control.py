@@ -17,7 +17,8 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
     poke      address, data: hex
     usb       action: state|plug|unplug|suspend|resume|open|close, baud: of open
                                       what the USB host sees: attached, open, fault, busy,
-                                      device, configuration and strings as hex
+                                      device, configuration and strings as hex; packets_out,
+                                      bytes_out, packets_in, bytes_in of the data endpoints
     sync                              answered when the firmware sleeps and has taken every byte
 
     event ready    pty (path or null), hook      the firmware is about to start
@@ -32,6 +33,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from hil.emulator.chip import ResetKind
@@ -173,6 +175,7 @@ class Commands:
             "device": function.device.hex(),
             "configuration": function.configuration.hex(),
             "strings": {number: data.hex() for number, data in function.strings.items()},
+            **asdict(cable.host.counts),
         }
 
     def _crash(self, _request: Answer) -> Answer:

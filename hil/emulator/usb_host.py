@@ -98,6 +98,16 @@ class Function:
     notify: int = 0
 
 
+@dataclass
+class Counts:
+    """What the data endpoints carried: packets that were taken, empty ones too, and their bytes."""
+
+    packets_out: int = 0
+    bytes_out: int = 0
+    packets_in: int = 0
+    bytes_in: int = 0
+
+
 class UsbHost:
     """Reaches a device through `port`. `to_device` and `from_device` are the streams."""
 
@@ -107,6 +117,7 @@ class UsbHost:
         self.from_device = bytearray()
         self.notifications: list[bytes] = []
         self.function = Function()
+        self.counts = Counts()
         #: False: the host program does not read; the device has to wait.
         self.reads = True
         self.streams = False
@@ -250,6 +261,8 @@ class UsbHost:
         if answer is not None:
             return False
         del self.to_device[: len(packet)]
+        self.counts.packets_out += 1
+        self.counts.bytes_out += len(packet)
         self._toggles[end] = toggle ^ 1
         return True
 
@@ -285,6 +298,8 @@ class UsbHost:
         moved = self._pump_out()
         if self.reads and (data := self._pump_in(self.function.bulk_in)) is not None:
             self.from_device += data
+            self.counts.packets_in += 1
+            self.counts.bytes_in += len(data)
             moved = True
         if (note := self._pump_in(self.function.notify)) is not None:
             self.notifications.append(note)

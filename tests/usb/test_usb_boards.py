@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -328,3 +330,52 @@ def test_a_refused_request_is_told_and_the_next_one_works(plugged: Bench) -> Non
     with pytest.raises(StalledError):
         next(refused)
     plugged.do(plugged.host.control(request(0x80, 8, 0, 0, 1)))
+
+
+def test_payload_goes_in_full_packets(plugged: Bench) -> None:
+    """A 64-byte packet is all that a transaction carries: nothing is spent on smaller ones."""
+    assert plugged.ask(plugged.cable, HELLO)
+    before = replace(plugged.host.counts)
+    frames = [encode(Frame(msg.DiscardRequest.TYPE, i, bytes(300))) for i in range(100)]
+    plugged.cable.from_host.push(b"".join(frames))
+    plugged.run()
+    after, size = plugged.host.counts, sum(map(len, frames))
+    answers = list(Decoder(4096).feed(plugged.cable.to_host.take()))
+    assert len(answers) == 100
+    assert after.bytes_out - before.bytes_out == size
+    assert after.packets_out - before.packets_out == ceil(size / 64)
+
+
+def test_answers_that_wait_share_packets(plugged: Bench) -> None:
+    """A host that reads late gets what has gathered in full packets, and an end to it."""
+    assert plugged.ask(plugged.cable, HELLO)
+    plugged.host.reads = False
+    assert plugged.ask(plugged.cable, *[LINK] * 100) == []
+    before = replace(plugged.host.counts)
+    plugged.host.reads = True
+    plugged.run()
+    after, data = plugged.host.counts, plugged.cable.to_host.take()
+    assert len(list(Decoder(4096).feed(data))) == 100
+    assert after.bytes_in - before.bytes_in == len(data)
+    # The first answer was on its way before the others had gathered.
+    first = len(data) // 100
+    assert after.packets_in - before.packets_in == 1 + (len(data) - first) // 64 + 1
+
+
+def test_a_byte_over_usb_costs_fewer_instructions_than_over_the_uart(
+    board: Board, elf: Path, backend: EmbeddedBackend
+) -> None:
+    """Packets of 64 bytes to an interrupt, against bytes."""
+    uart = EmbeddedBackend()
+    spent = []
+    try:
+        uart.open(board, elf, None)
+        for each in (uart, backend):
+            device = Device(each.transport)
+            device.identify()
+            before = each.request("counters")["instructions"]
+            assert device.discard(INPUTS * 10) == 300 * 200
+            spent.append(each.request("counters")["instructions"] - before)
+    finally:
+        uart.close()
+    assert spent[1] < spent[0]

@@ -16,7 +16,7 @@ from hil.record import load_run
 def test_the_whole_suite_passes_over_usb(board: str, tmp_path: Path) -> None:
     record = tmp_path / "run.json"
     command = [sys.executable, "-m", "pytest", "--pyargs", "hil.suite", "-p", "no:cacheprovider",
-               "--board", board, "--backend", "embedded", "--via", "usb", "--limit", "20",
+               "--board", board, "--backend", "embedded", "--via", "usb", "--limit", "6",
                "--record", str(record)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
