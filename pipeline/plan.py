@@ -8,7 +8,7 @@ where nothing else needs that (`Emitter.leads`). State (an LSTM's) keeps its byt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hil.board import Board
@@ -159,14 +159,17 @@ def _leads_of(
     return {home: lead for home, lead in found.items() if lead is not None}
 
 
-def check_budget(plan: Plan, constants: int, board: Board) -> None:
-    """Raise InputError where a model cannot fit a board: which part, the sum, by how much.
+def check_budget(plan: Plan, constants: int, boards: Sequence[Board], remedy: str) -> None:
+    """Raise InputError where a model fits none of the boards: which part, the sum, by how much.
 
     constants: bytes of weights and tables in flash. The firmware itself needs more; the linker
     has the last word on that.
     """
-    if reasons := _too_much(plan, constants, board):
-        raise InputError(f"the model does not fit {board.title}: {reasons}; use a smaller model")
+    reasons = [_too_much(plan, constants, board) for board in boards]
+    if not boards or not all(reasons):
+        return
+    what = "; ".join(f"{b.title}: {why}" for b, why in zip(boards, reasons, strict=True))
+    raise InputError(f"the model does not fit {what}; {remedy}")
 
 
 def _too_much(plan: Plan, constants: int, board: Board) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Final
 
 from hil.board import board_names, load_board
 from hil.errors import clean
@@ -13,35 +14,55 @@ from pipeline.emit_c import Emitted, emit_model
 from pipeline.emit_c.choice import GOALS
 from pipeline.ops import OPERATORS
 
+#: As --board: a device that tinyhil does not know.
+ANY: Final = "any"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Write an int8 model as plain C11 (and C++): no heap, no library, every byte of every\n"
+        "layer that of TensorFlow Lite Micro's reference kernels. NAME.h says how to call it;\n"
+        "above each layer in NAME.c stand its shapes, quantization, cost and kernel."
+    )
+    parser.epilog = (
+        "example:\n"
+        "  tinyhil emit test_vectors/models/cnn --name gesture --out build/gesture\n"
+        "  cc -std=c11 -O2 -Ibuild/gesture -c build/gesture/gesture.c"
+    )
     parser.add_argument("model", type=Path, help="an int8 .tflite, or a model folder")
     parser.add_argument("--name", required=True, help="prefix of files, macros and symbols in C")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder to write into"
+    )
     parser.add_argument(
         "--single-header", action="store_true", help="write NAME.h alone, kernels included"
     )
     parser.add_argument(
         "--optimize",
-        choices=GOALS,
+        choices=sorted(GOALS),
         default="speed",
-        help="what the kernels are chosen for (default: speed)",
+        help="choose each layer's kernel for the fewest instructions (speed, the default), the "
+        "fewest bytes of flash (size) or the smallest arena (ram); the results are the same bytes",
     )
     parser.add_argument(
-        "--board", choices=board_names(), help="refuse a model that cannot fit this board"
+        "--board",
+        choices=[*board_names(), ANY],
+        help="refuse a model that cannot fit this board (default: one that fits none of them); "
+        "any: refuse nothing for its size",
     )
 
 
 def execute(args: argparse.Namespace) -> int:
     """Write the C; print what was written and what it needs."""
-    board = load_board(args.board) if args.board else None
+    names = {None: board_names(), ANY: []}.get(args.board, [args.board])
     emitted = emit_model(
         args.model,
         args.name,
         args.out,
         single_header=args.single_header,
-        board=board,
+        boards=[load_board(name) for name in names],
         goal=args.optimize,
     )
     if args.json:

@@ -17,6 +17,7 @@ the compiler sees, their loops have known trip counts, which is most of their sp
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,20 +66,24 @@ def emit_model(  # noqa: PLR0913 - each is an option of `tinyhil emit`
     *,
     kernels: bool = True,
     single_header: bool = False,
-    board: Board | None = None,
+    boards: Sequence[Board] = (),
     goal: str = "speed",
 ) -> Emitted:
-    """As `emit`; with `board`, also refuse a model that cannot fit it. goal: see `generate`."""
+    """As `emit`; with `boards`, refuse a model that fits none of them. goal: see `generate`."""
     loaded = load_source(source)
     code = generate(loaded, name, goal)
-    if board is not None:
-        check_budget(code.plan, code.constant_bytes, board)
+    check_budget(code.plan, code.constant_bytes, boards, _remedy(goal))
     if single_header:
         files = {f"{name}.h": single_header_text(loaded, code)}
     else:
         files = two_files(loaded, code)
         files.update({h: (KERNEL_DIR / h).read_text() for h in _needed(code) if kernels})
     return Emitted(_write(out, files), loaded.graph, code)
+
+
+def _remedy(goal: str) -> str:
+    smaller = "use a smaller model, or --board any for another device"
+    return smaller if goal == "ram" else f"try --optimize ram, {smaller}"
 
 
 def load_source(source: Path) -> Source:

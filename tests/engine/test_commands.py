@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hil.board import PROJECT_DIR
 from hil.cli import main
 from hil.model_folder import load_model_folder
 from pipeline.emit_c import load_source
+from tests.engine.build_model import Builder, options
 
 MODELS = PROJECT_DIR / "test_vectors" / "models"
 CNN = MODELS / "cnn"
@@ -34,6 +36,47 @@ def test_emit_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert [layer["operator"] for layer in said["layers"]][:3] == [
         "RESHAPE", "CONV_2D", "MAX_POOL_2D",
     ]  # fmt: skip
+
+
+def wide_model(path: Path) -> None:
+    """400,000 bytes in, and as many out of a pool that reads four of them for each."""
+    builder = Builder()
+    source = builder.tensor((1, 400, 500, 2), scale=0.1)
+    target = builder.tensor((1, 400, 500, 2), scale=0.1)
+    builder.op("MAX_POOL_2D", [source], [target], options(
+        "Pool2DOptions", strideH=1, strideW=1, filterHeight=2, filterWidth=2))  # fmt: skip
+    path.write_bytes(builder.finish([source], [target]))
+
+
+def test_a_model_that_fits_no_board_is_refused_with_the_sum_for_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide_model(tmp_path / "wide.tflite")
+    arguments = ["emit", str(tmp_path / "wide.tflite"), "--name", "m", "--out", str(tmp_path / "o")]
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    for title in ("Arduino Nano 33 BLE Sense", "SensorTile"):
+        assert title in line
+    assert "(the model's input 400000 + output of " in line
+    assert "try --optimize ram" in line
+    assert not (tmp_path / "o").exists()
+    assert main([*arguments, "--board", "any"]) == 0
+
+
+@pytest.mark.parametrize("goal", ["ram", "size", "speed"])
+def test_every_goal_can_be_asked_for_and_is_named_in_the_file(goal: str, tmp_path: Path) -> None:
+    assert main(["emit", str(CNN), "--name", "m", "--out", str(tmp_path), "--optimize", goal]) == 0
+    said = "" if goal == "speed" else f" --optimize {goal}"
+    assert f"--out DIR{said}\n" in (tmp_path / "m.c").read_text()
+
+
+def test_help_says_what_is_written_and_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["emit", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "example:\n  tinyhil emit " in said
+    assert "smallest arena (ram)" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(
@@ -121,10 +164,6 @@ def test_import_refuses_vectors_and_constants_of_another_model(
 
 
 def builder_model(path: Path) -> None:
-    import numpy as np
-
-    from tests.engine.build_model import Builder, options
-
     builder = Builder()
     source, target = (builder.tensor((1, n), scale=0.5) for n in (4, 2))
     weights = builder.constant(np.ones((2, 4), np.int8), scale=0.5)

@@ -18,7 +18,7 @@ from pipeline.emit_c.model import EMITTERS
 from pipeline.emit_c.overlap import lead
 from pipeline.ir import Graph
 from pipeline.ops import OPERATORS
-from pipeline.place import ALIGNMENT, ANYWHERE, Block, Key, moments, place
+from pipeline.place import ALIGNMENT, ANYWHERE, Block, Key, Moment, moments, place
 from pipeline.plan import Plan, check_budget, make_plan
 from pipeline.tflite import parse_tflite
 from pipeline.verify import read_verified, verify
@@ -208,12 +208,33 @@ def with_memory(ram: int, flash: int) -> Board:
 def test_budget_says_which_part_and_by_how_much() -> None:
     graph, _, plan = chosen_of("cnn", "speed")
     code = generate(Source(graph), "m")
-    check_budget(plan, code.constant_bytes, load_board("nano33"))
+    check_budget(plan, code.constant_bytes, [load_board("nano33")], "")
+    small, tiny = with_memory(plan.size - 5, 2**20), with_memory(plan.size - 6, 100)
     with pytest.raises(InputError) as refused:
-        check_budget(plan, 0, with_memory(plan.size - 5, 2**20))
+        check_budget(plan, 0, [small], "use another")
     said = str(refused.value)
     assert f"arena needs {plan.size} bytes" in said
     assert "5 too many" in said
     assert "(output of conv" in said
+    assert said.endswith("; use another")
     with pytest.raises(InputError, match=f"weights needs {code.constant_bytes} bytes of 100"):
-        check_budget(plan, code.constant_bytes, with_memory(2**20, 100))
+        check_budget(plan, code.constant_bytes, [tiny], "")
+
+
+def test_a_model_must_fit_one_of_the_boards_and_is_told_of_all() -> None:
+    _, _, plan = chosen_of("cnn", "speed")
+    small, tiny = with_memory(plan.size - 5, 2**20), with_memory(plan.size - 6, 2**20)
+    check_budget(plan, 0, [small, with_memory(plan.size, 2**20)], "")
+    check_budget(plan, 0, [], "")
+    with pytest.raises(InputError, match=r"5 too many; .* 6 too many"):
+        check_budget(plan, 0, [small, tiny], "")
+
+
+def sum_of(peak: Moment) -> int:
+    return sum(block.size for block in peak.taken) - peak.shared
+
+
+def test_the_sum_that_is_told_is_the_least_that_is_needed() -> None:
+    for arch in ARCHS:
+        _, _, plan = chosen_of(arch, "ram")
+        assert sum_of(plan.peak) == plan.peak.least <= plan.size
