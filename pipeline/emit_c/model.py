@@ -65,14 +65,17 @@ class ModelCode:
     goal: str = "speed"
 
 
-def generate(source: Source, name: str, goal: str = "speed") -> ModelCode:
+def generate(
+    source: Source, name: str, goal: str = "speed", choices: list[Choice] | None = None
+) -> ModelCode:
     """Return the C of a model; the same input gives the same text. Raises InputError.
 
     goal: what kernels are chosen for: "speed", "size" or "ram" (pipeline/emit_c/choice.py).
+    choices: the kernels, where they are not to be chosen.
     """
     check_name(name)
     graph = source.graph
-    choices = choose_all(graph, EMITTERS, goal)
+    choices = choose_all(graph, EMITTERS, goal) if choices is None else choices
     plan = plan_of(graph, choices)
     context = Context(graph, name, plan)
     layers = [c.emitter.code(context, c.op) for c in choices]

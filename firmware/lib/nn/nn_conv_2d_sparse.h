@@ -6,7 +6,10 @@
  * The low and the high position of a word are `apart` columns from each other; where a block has
  * few positions, some are computed twice. So is what the last block shares with the one before.
  *
- * Codes of rows without weights are constant: they are copied, and their rows left out. */
+ * Codes of rows without weights are constant: they are copied, and their rows left out.
+ *
+ * Gain in instructions, GCC 12.2 -O2 (python -m benchmarks.kernels): 5.0 times for 5 over 16
+ * channels, 80 % zeros; 7.1 times for 3 × 3 over 16, 80 % zeros. */
 #ifndef NN_CONV_2D_SPARSE_H
 #define NN_CONV_2D_SPARSE_H
 

@@ -1,6 +1,7 @@
 /* FULLY_CONNECTED on packed weights: the fast twin of nn_fully_connected.h.
  *
- * Gain over it, in instructions on a Cortex-M4 (GCC 12.2 -O2): 300 inputs × 48 rows 2.3 times. */
+ * Gain in instructions, GCC 12.2 -O2 (python -m benchmarks.kernels): 2.3 times for 300 inputs ×
+ * 48 rows. */
 #ifndef NN_FULLY_CONNECTED_PACKED_H
 #define NN_FULLY_CONNECTED_PACKED_H
 

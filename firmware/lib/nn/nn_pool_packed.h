@@ -1,6 +1,8 @@
 /* MAX_POOL_2D and AVERAGE_POOL_2D, four channels at a time: the fast twins of nn_pool.h, for
  * channels in fours and, where it is the average, windows of 256 places at most (sums are int16).
- */
+ *
+ * Gain in instructions, GCC 12.2 -O2 (python -m benchmarks.kernels): 2.8 times for the larger of
+ * two, 6.7 times for mean of 125. */
 #ifndef NN_POOL_PACKED_H
 #define NN_POOL_PACKED_H
 
