@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -106,16 +107,23 @@ def test_runs_are_deterministic(name: str) -> None:
         assert f"\n{setting}\n" in script
 
 
-def python_in(name: str) -> list[str]:
-    text = (DESCRIPTIONS_DIR / name).read_text()
+def python_in(path: Path) -> list[str]:
+    text = path.read_text()
     return re.findall(r"script: '''\n(.+?)'''", text, flags=re.DOTALL) or [text]
 
 
-@pytest.mark.parametrize("name", [SERVICE, *(f"{b}.repl" for b in board_names())])
-def test_python_is_such_as_ironpython_reads(name: str) -> None:
-    for script in python_in(name):
+FOR_RENODE = [
+    DESCRIPTIONS_DIR / SERVICE,
+    *sorted(DESCRIPTIONS_DIR.glob("*.repl")),
+    Path(__file__).with_name("arduino_loader.py"),
+]
+
+
+@pytest.mark.parametrize("path", FOR_RENODE, ids=lambda p: p.name)
+def test_python_is_such_as_ironpython_reads(path: Path) -> None:
+    for script in python_in(path):
         for node in ast.walk(ast.parse(script)):
-            assert not isinstance(node, TOO_NEW), f"{name}: {ast.unparse(node)}"
+            assert not isinstance(node, TOO_NEW), f"{path.name}: {ast.unparse(node)}"
             if isinstance(node, ast.arguments):
                 assert not node.kwonlyargs
                 assert not node.posonlyargs

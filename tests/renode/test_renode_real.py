@@ -191,7 +191,7 @@ def test_a_reset_is_a_software_reset_of_the_same_boot(image: Image, opened: Open
 def test_a_fault_is_kept_and_told(image: Image, opened: Opened) -> None:
     """An undefined instruction is put where MEMORY is answered: the handler saves, and resets."""
     backend = RenodeBackend()
-    device = Device(opened(backend, image))
+    device = Device(opened(backend, image), patience=2.0)
     first = device.identify(expect_board=image[0])
     place = function(image[1], "hal_memory")
     backend.link.monitor(f"sysbus WriteWord {place} 0xDE00")

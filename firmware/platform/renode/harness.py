@@ -23,6 +23,13 @@ A connection that ends ends the service.
 # ruff: noqa: UP004, UP032
 # IronPython 2.7 reads no newer way of writing the same.
 
+import clr
+
+try:  # noqa: SIM105 - Python 2 has no suppress
+    clr.AddReference("System.Net.Sockets")  # an assembly of its own on .NET; Mono's System has it
+except Exception:  # noqa: S110 - which one depends on the runtime; the import below tells
+    pass
+
 from Antmicro.Renode.Core import EmulationManager
 from Antmicro.Renode.Time import TimeInterval
 from Antmicro.Renode.UserInterface import CommandInteractionEater
