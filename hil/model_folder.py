@@ -4,6 +4,8 @@
     float.tflite  int8.tflite  pruned.tflite  qat.tflite     those that were made
     vectors.npz + .json      labelled windows of held-out subjects (the test split)
     training.npz + .json     at least 1,000 training windows, for calibration and shift tests
+    validation.npz + .json   labelled windows that no weight was learnt from, recorded as the
+                             training windows were: accuracy on others is compared with theirs
     c/                       the model's C, without the kernels it calls; for reading, never
                              compiled: it is emitted again
 
@@ -114,6 +116,12 @@ class ModelFolder:
         """The test split, where the folder has one."""
         path = self.path / "vectors.npz"
         return path if path.exists() else None
+
+    @property
+    def validation(self) -> Path | None:
+        """The validation windows, where the folder has some."""
+        path = self.path / "validation.npz"
+        return path if path.name in self.manifest.files else None
 
 
 def sha256_file(path: Path) -> str:

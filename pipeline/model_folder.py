@@ -56,6 +56,7 @@ class Draft:
     command: str
     seed: int | None
     versions: dict[str, str]
+    validation: Vectors | None = None
 
 
 def check_target(path: Path) -> None:
@@ -105,7 +106,10 @@ def write_folder(path: Path, draft: Draft) -> None:
 def _fill(folder: Path, draft: Draft) -> None:
     for name, content in draft.models.items():
         (folder / name).write_bytes(content)
-    for name, vectors in (("vectors", draft.vectors), ("training", draft.training)):
+    sets = {
+        "vectors": draft.vectors, "training": draft.training, "validation": draft.validation
+    }  # fmt: skip
+    for name, vectors in sets.items():
         if vectors is not None:
             save_vectors(folder / f"{name}.npz", vectors)
     if draft.vectors is not None and draft.vectors.manifest.notice:
@@ -156,8 +160,8 @@ def _present(folder: Path) -> dict[str, bytes]:
 def _notice(vectors: Vectors) -> str:
     manifest = vectors.manifest
     return (
-        "The windows in vectors.npz and training.npz, and the constants of the models trained on\n"
-        f"them, are derived from\n\n    {manifest.source}\n\n"
+        "The windows in vectors.npz, training.npz and validation.npz, and the constants of the\n"
+        f"models trained on them, are derived from\n\n    {manifest.source}\n\n"
         f"which is under this licence ({manifest.license}):\n\n{manifest.notice}"
     )
 

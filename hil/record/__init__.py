@@ -33,8 +33,8 @@ from hil.record.run import (
     Origin,
     Run,
 )
-from hil.record.shift import ChannelShift, Correction, DataShift
-from hil.record.windows import ByteComparison, Column, Signal, Signals, Windows
+from hil.record.shift import ChannelShift, Correction, DataShift, Effect
+from hil.record.windows import ByteComparison, Column, Signal, Signals, Validation, Windows
 
 __all__ = [
     "BINS",
@@ -50,6 +50,7 @@ __all__ = [
     "Constants",
     "Correction",
     "DataShift",
+    "Effect",
     "Explanation",
     "Histogram",
     "Identity",
@@ -69,6 +70,7 @@ __all__ = [
     "Signals",
     "TensorPair",
     "Trial",
+    "Validation",
     "Windows",
     "load_run",
     "save_run",

@@ -8,6 +8,7 @@ from pathlib import Path
 from hil.errors import InputError
 from hil.record.layers import BINS
 from hil.record.run import Run
+from hil.record.windows import Column, Windows
 
 
 def check(path: Path, run: Run) -> None:
@@ -21,25 +22,40 @@ def check(path: Path, run: Run) -> None:
 
 def _check_lengths(path: Path, run: Run) -> None:
     """Refuse arrays over windows that do not fit one another, and classes that are none."""
-    count, classes = len(run.windows.label), len(run.windows.classes)
-    if not len(run.windows.subject) == len(run.windows.recording) == count:
-        raise InputError(f"{path}: windows: label, subject and recording differ in length")
-    if not all(-1 <= label < classes for label in run.windows.label):
-        raise InputError(f"{path}: windows.label: outside -1…{classes - 1}")
+    count = len(run.windows.label)
+    _check_windows(f"{path}: windows", run.windows)
     if not 0 <= run.input_saturated <= 1:
         raise InputError(f"{path}: input_saturated: outside 0…1")
     for i, comparison in enumerate(run.comparisons):
         if not all(0 <= window < count for window in comparison.differing):
             raise InputError(f"{path}: comparisons[{i}].differing: outside 0…{count - 1}")
     for i, column in enumerate(run.columns):
-        where = f"{path}: columns[{i}]"
-        if not len(column.predicted) == len(column.scores) == count:
-            raise InputError(f"{where}: not one prediction and score for each of {count} windows")
-        if not all(-1 <= p < classes for p in column.predicted):
-            raise InputError(f"{where}.predicted: outside -1…{classes - 1}")
-        for p, scores in zip(column.predicted, column.scores, strict=True):
-            if len(scores) != (0 if p < 0 else classes) or not all(map(isfinite, scores)):
-                raise InputError(f"{where}.scores: not {classes} finite numbers a measured window")
+        _check_column(f"{path}: columns[{i}]", column, run.windows)
+    if (held_out := run.validation) is not None:
+        where = f"{path}: validation"
+        _check_windows(f"{where}.windows", held_out.windows)
+        _check_column(f"{where}.column", held_out.column, held_out.windows)
+        if held_out.windows.classes != run.windows.classes:
+            raise InputError(f"{where}.windows.classes: are not those of the windows under test")
+
+
+def _check_windows(where: str, windows: Windows) -> None:
+    classes = len(windows.classes)
+    if not len(windows.subject) == len(windows.recording) == len(windows.label):
+        raise InputError(f"{where}: label, subject and recording differ in length")
+    if not all(-1 <= label < classes for label in windows.label):
+        raise InputError(f"{where}.label: outside -1…{classes - 1}")
+
+
+def _check_column(where: str, column: Column, windows: Windows) -> None:
+    count, classes = len(windows.label), len(windows.classes)
+    if not len(column.predicted) == len(column.scores) == count:
+        raise InputError(f"{where}: not one prediction and score for each of {count} windows")
+    if not all(-1 <= p < classes for p in column.predicted):
+        raise InputError(f"{where}.predicted: outside -1…{classes - 1}")
+    for p, scores in zip(column.predicted, column.scores, strict=True):
+        if len(scores) != (0 if p < 0 else classes) or not all(map(isfinite, scores)):
+            raise InputError(f"{where}.scores: not {classes} finite numbers a measured window")
 
 
 def _check_evidence(path: Path, run: Run) -> None:
@@ -78,6 +94,10 @@ def _check_shift(path: Path, run: Run) -> None:
             predicted = getattr(item, name)
             if len(predicted) not in (0, count) or not all(0 <= p < classes for p in predicted):
                 raise InputError(f"{where}.corrections[{i}].{name}: not one class a window")
+    pairs = {"gravity_norm": shift.gravity_norm, "gyro_rms": shift.gyro_rms}
+    for name, pair in {**pairs, "recordings": shift.recordings}.items():
+        if pair is not None and len(pair) != 2:
+            raise InputError(f"{where}.{name}: not two numbers, training's and the target's")
     for i, channel in enumerate(shift.channels):
         if not len(channel.training_psd) == len(channel.target_psd) == len(shift.frequencies):
             raise InputError(f"{where}.channels[{i}]: not one density for each frequency")

@@ -36,6 +36,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Validation:
+    """The chain's first step, validation → target: the same float model on other recordings.
+
+    column: named "validation", the model's answers to recordings that it has not learnt from (the
+    folder's validation windows); its arrays are over `windows` here. target: the column of the run
+    that it is compared with, the chain's first: the same model on the recordings under test.
+    """
+
+    windows: Windows
+    column: Column
+    target: str
+
+
+@dataclass(frozen=True)
 class ByteComparison:
     """Two columns that must agree to the byte, or two int8 inputs.
 

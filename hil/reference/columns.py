@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from hil.errors import InputError, clean
 from hil.model_folder import LayerPair, ModelFolder
-from hil.record import ByteComparison, Column, LayerQuantization
+from hil.record import ByteComparison, Column, LayerQuantization, Validation
 from hil.reference.histogram import HistogramCounter
 from hil.reference.inputs import Inputs, check_shapes
 from hil.reference.pipeline_parts import Graph, read_float_model, read_int8_model
@@ -43,6 +43,7 @@ class Reference:
     comparisons: list[ByteComparison] = field(default_factory=list)
     quantization: list[LayerQuantization] = field(default_factory=list)
     int8: list[NDArray[np.int8]] = field(default_factory=list)
+    validation: Validation | None = None
 
     def layer_crcs(self, window: int, tensors: Sequence[int]) -> list[int]:
         """Return the CRC-32 of these tensors of the definition for one window."""

@@ -11,10 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.errors import InputError
 from hil.model_folder import ModelFolder
 from hil.record import (
     FORMAT,
     VERSION,
+    ArenaBlock,
+    ArenaPlan,
     ByteComparison,
     Column,
     CompressionRow,
@@ -26,10 +29,11 @@ from hil.record import (
     Origin,
     QuantizationTrials,
     Run,
-    Windows,
 )
 from hil.reference.columns import Reference, scored
 from hil.reference.inputs import Inputs
+from hil.reference.pipeline_parts import arena
+from hil.reference.validation import known
 from hil.run.measure import Layer, Measured, other_inputs
 from hil.run.signals import signals
 from hil.verdict.drift import compare_bytes
@@ -73,7 +77,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         version=VERSION,
         incomplete=outcome.incomplete,
         identity=identity,
-        windows=_windows(inputs),
+        windows=known(inputs.vectors),
         max_drop=max_drop,
         columns=columns,
         quantization=tuple(reference.quantization),
@@ -94,7 +98,19 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         notes=outcome.notes,
         origin=_origin(folder),
         signals=signals(inputs.vectors, columns),
+        arena=_arena(folder),
+        validation=reference.validation,
     )
+
+
+def _arena(folder: ModelFolder) -> ArenaPlan | None:
+    """Return the plan of the C that is emitted for a model; None for one that is not emitted."""
+    try:
+        made = arena(folder.int8)
+    except InputError:
+        return None
+    blocks = tuple(ArenaBlock(**vars(block)) for block in made.blocks)
+    return ArenaPlan(made.size, made.layers, made.kernels, blocks)
 
 
 def _origin(folder: ModelFolder) -> Origin:
@@ -111,17 +127,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _windows(inputs: Inputs) -> Windows:
-    vectors = inputs.vectors
-    subjects = vectors.manifest.subjects
-    return Windows(
-        classes=vectors.manifest.classes,
-        label=tuple(vectors.label.tolist()),
-        subject=tuple(subjects[s] for s in vectors.subject),
-        recording=tuple(vectors.recording.tolist()),
-    )
 
 
 def _columns(

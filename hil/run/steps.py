@@ -14,6 +14,7 @@ from hil.model_folder import ModelFolder, load_model_folder, sha256_file
 from hil.record import DataShift, Identity, Memory, QuantizationTrials, Run
 from hil.reference.columns import Reference, run_reference
 from hil.reference.inputs import Inputs, load_inputs
+from hil.reference.validation import run_validation
 from hil.run.assemble import Outcome, assemble, versions
 from hil.run.measure import Bench, Measured, measure
 from hil.run.rescue import Rescuer
@@ -64,6 +65,7 @@ def prepare(options: Options) -> Job:
     folder = load_model_folder(options.model)
     inputs = load_inputs(folder, options.vectors, options.limit)
     reference = run_reference(folder, inputs, options.quiet)
+    reference.validation = run_validation(folder, inputs)
     shift = data_shift(folder, inputs, reference)
     return Job(folder, inputs, reference, shift, quantization_trials(folder, inputs, reference))
 

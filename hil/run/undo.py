@@ -1,7 +1,14 @@
 """Data shift of a run: measured, and undone to see how far accuracy returns.
 
-The likeliest change of each kind, by its distance to the training windows and without looking at a
-label, is undone on the raw windows; float model and int8 definition then run again on those.
+The likeliest change of each kind is undone on the raw windows; float model and int8 definition then
+run again on those. Mountings and exchanged channels are chosen by their distance to the training
+windows (of the same class and side, where both are known), factors and offsets are estimated from
+what the windows differ in, so that no answer of the model has a part in the choice.
+
+Without labels, wrong units, clipping, exchanged sensors, a mounting turned by 90° and a mirrored
+one are told reliably, the last three only where classes and arms are mixed as in training; a bias
+or another range of the gyroscope needs labels or a still pose, a clock that is some per cent off
+time stamps.
 """
 
 from __future__ import annotations
@@ -14,30 +21,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.model_folder import ModelFolder
-from hil.record import Correction, DataShift
+from hil.record import Correction, DataShift, Effect
 from hil.reference.columns import FLOAT_KERNELS, Reference
 from hil.reference.inputs import Inputs
 from hil.reference.pipeline_parts import read_float_model
 from hil.reference.runtimes import LiteRt
-from hil.run.shift import (
-    GRAVITY_G,
-    MAX_GYRO_RMS,
+from hil.run.alike import channel_shifts, frequencies
+from hil.run.changes import (
+    F64,
     SENSORS,
-    WINDOWS,
     Change,
-    Distance,
-    channel_shifts,
+    exchanged_axes,
+    mounting_changes,
+    moved,
+    scaled,
+    swapped_sensors,
+    turned,
+)
+from hil.run.distance import WINDOWS, CellDistance, Distance, permutation_p
+from hil.run.spread import (
+    Pairing,
+    amplitudes,
+    angle_deg,
+    everything,
+    gravity,
     gravity_norm,
     gyro_rms,
-    mounting_changes,
-    permutation_p,
+    offsets,
+    pairing,
     physical,
-    rotation_deg,
-    swapped_sensors,
+    rotation,
 )
 from hil.vectors import Vectors, load_vectors
+from hil.verdict.motion import GRAVITY_G, MAX_GYRO_RMS
 
 INT16_ENDS: Final = (-32768, 32767)
+#: Standard deviations between training subjects beyond which an amplitude or offset is undone.
+UNUSUAL: Final = 2.0
 
 
 def data_shift(folder: ModelFolder, inputs: Inputs, reference: Reference) -> DataShift | None:
@@ -48,23 +68,25 @@ def data_shift(folder: ModelFolder, inputs: Inputs, reference: Reference) -> Dat
     training, target = load_vectors(path), inputs.vectors
     if training.raw.shape[1:] != target.raw.shape[1:]:
         return None
-    training = _some(training)
-    some = _some(target)
-    a, b = physical(training), physical(some)
+    pairs = pairing(training, target)
+    some, ours = _some(training), _some(target)
+    a, b = physical(some), physical(ours)
     distance = Distance(a)
     six = tuple(target.manifest.units) == SENSORS
     models = _Models(folder, inputs, reference)
-    changes = _likely(distance, b, target) if six else []
+    changes = _candidates(pairs, b) if six else []
     return DataShift(
-        *models.right(training),
+        *models.right(some),
         subjects=tuple(training.manifest.subjects[i] for i in np.unique(training.subject)),
-        channels=channel_shifts(training, target),
-        frequencies=_frequencies(target),
+        matched=pairs.matched,
+        channels=channel_shifts(pairs),
+        frequencies=frequencies(target),
         gravity_norm=(gravity_norm(a), gravity_norm(b)) if six else None,
+        gravity=everything(training, target).effects(gravity)[0] if six else None,
         gyro_rms=(gyro_rms(a), gyro_rms(b)) if six else None,
-        rotation_deg=rotation_deg(a, b) if six else None,
+        rotation_deg=angle_deg(rotation(pairs)) if six else None,
         distance=round(distance.to(b), 6),
-        p_value=permutation_p(distance, b, training.recording, some.recording),
+        p_value=permutation_p(distance, b, some.recording, ours.recording),
         recordings=(len(np.unique(training.recording)), len(np.unique(target.recording))),
         corrections=tuple(_undone(models, c, distance.to(c.apply(b)), target) for c in changes),
     )
@@ -76,31 +98,70 @@ def _some(vectors: Vectors) -> Vectors:
     return vectors.take(np.sort(order[:WINDOWS]))
 
 
-def _frequencies(target: Vectors) -> tuple[float, ...]:
-    length = target.raw.shape[1]
-    return tuple(round(float(f), 3) for f in np.fft.rfftfreq(length, 1 / target.manifest.rate_hz))
+def _candidates(pairs: Pairing, values: F64) -> list[Change]:
+    """Return the best change of each kind; a factor or offset only where it is unusual.
 
-
-def _likely(distance: Distance, values: NDArray[np.float64], target: Vectors) -> list[Change]:
-    """Return the best change of each kind; a unit only where its absolute rule says so."""
+    values: target windows in their units, by which units are told.
+    """
+    arranged = [
+        *mounting_changes(),
+        turned(rotation(pairs)),
+        *exchanged_axes(),
+        *swapped_sensors(pairs.target.manifest.unit_per_count),
+    ]
+    distance, target = CellDistance(pairs), physical(pairs.target)
     best: dict[str, tuple[float, Change]] = {}
-    for change in [*mounting_changes(), *swapped_sensors(target.manifest.unit_per_count)]:
-        found = distance.to(change.apply(values))
+    for change in arranged:
+        found = distance.to(change.apply(target))
         if change.kind not in best or found < best[change.kind][0]:
             best[change.kind] = (found, change)
-    return [change for _, change in best.values()] + _unit(values)
+    return [change for _, change in best.values()] + _unit(values) + _factors(pairs) + _moved(pairs)
 
 
-def _unit(values: NDArray[np.float64]) -> list[Change]:
+def _unit(values: F64) -> list[Change]:
     """Return the factors that bring impossible values back to the units they should have."""
-    gravity, rate = gravity_norm(values), gyro_rms(values)
+    gravity_g, rate = gravity_norm(values), gyro_rms(values)
     factor = [1.0] * 6
-    if not GRAVITY_G[0] <= gravity <= GRAVITY_G[1]:
-        factor[:3] = [1 / 9.80665 if gravity > 1 else 9.80665] * 3
+    if not GRAVITY_G[0] <= gravity_g <= GRAVITY_G[1]:
+        factor[:3] = [1 / 9.80665 if gravity_g > 1 else 9.80665] * 3
     if rate > MAX_GYRO_RMS:
         factor[3:] = [math.pi / 180] * 3
-    same = tuple(range(6))
-    return [Change("unit", same, (1,) * 6, tuple(factor))] if set(factor) != {1.0} else []
+    return [scaled("unit", factor)] if set(factor) != {1.0} else []
+
+
+def _factors(pairs: Pairing) -> list[Change]:
+    """Return the factor of the sensor whose values are unusual: gravity's, or the rates' mean."""
+    rates = pairs.effects(amplitudes)[3:]
+    found = [
+        ([0, 1, 2], everything(pairs.training, pairs.target).effects(gravity)[0]),
+        ([3, 4, 5], _mean(rates)),
+    ]
+    unusual = [(where, e) for where, e in found if abs(e.subjects or 0) > UNUSUAL]
+    if not unusual:
+        return []
+    where, effect = max(unusual, key=lambda item: abs(item[1].subjects or 0))
+    factor = [math.exp(-effect.value) if c in where else 1.0 for c in range(6)]
+    return [scaled("amplitude", factor)]
+
+
+def _mean(effects: list[Effect]) -> Effect:
+    """Return the mean of several channels' effects, in the largest of their spreads."""
+    known = [abs(e.subjects) for e in effects if e.subjects is not None]
+    return Effect(float(np.mean([e.value for e in effects])), min(known, default=None), None)
+
+
+def _moved(pairs: Pairing) -> list[Change]:
+    """Return the offset of the channel that is off most, beside what subjects differ in.
+
+    Only among windows of the same class: what is done decides where gravity points.
+    """
+    if not pairs.matched:
+        return []
+    effects = pairs.effects(offsets)
+    worst = max(range(len(effects)), key=lambda c: abs(effects[c].subjects or 0))
+    if abs(effects[worst].subjects or 0) <= UNUSUAL:
+        return []
+    return [moved(worst, effects[worst].value)]
 
 
 def _undone(models: _Models, change: Change, distance: float, target: Vectors) -> Correction:
@@ -109,10 +170,14 @@ def _undone(models: _Models, change: Change, distance: float, target: Vectors) -
     raw = np.clip(counts, *INT16_ENDS).astype(np.int16)
     floats, ints = models.predict(raw)
     names = target.manifest.channels
-    undo = tuple(
-        ("-" if s < 0 else "") + names[i] for i, s in zip(change.source, change.sign, strict=True)
+    return Correction(
+        kind=change.kind,
+        channels=tuple(names[c] for c in change.changed()),
+        undo=change.formulas(names),
+        distance=round(distance, 6),
+        float_predicted=floats,
+        int8_predicted=ints,
     )
-    return Correction(change.kind, undo, change.factor, round(distance, 6), floats, ints)
 
 
 class _Models:

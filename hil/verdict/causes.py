@@ -85,14 +85,14 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
         "weak-model": "the first model is hardly better than always answering one class",
     },
     "data": {
-        "predominance": _STEP["predominance"],
+        **_STEP,
         "no-labels": "the windows have no labels, so that accuracy cannot be told",
         "unit": "a sensor's values are in another unit than in training",
         "clipped": "samples stand at the sensor's rail",
         "swapped-sensors": "accelerometer and gyroscope are exchanged",
         "mirrored": "the axes are those of a mirrored mounting: the other arm",
         "rotated": "the sensor is mounted at another angle",
-        "amplitude": "a channel's amplitude lies outside the spread between training subjects",
+        "amplitude": "a sensor's range or gain is another one than in training",
         "shift": "the windows differ from the training windows, in no way that has a name here",
     },
     "chain": {

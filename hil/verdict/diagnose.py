@@ -15,7 +15,6 @@ from hil.verdict.rules.accuracy import (
     unlabelled,
     weak_model,
 )
-from hil.verdict.rules.data import data_shift
 from hil.verdict.rules.exactness import (
     comparison,
     device_differs,
@@ -24,6 +23,7 @@ from hil.verdict.rules.exactness import (
 )
 from hil.verdict.rules.predominance import predominance, predominance_unlabelled
 from hil.verdict.rules.session import fault, incomplete, link_trouble, memory
+from hil.verdict.rules.shift import data_shift
 from hil.verdict.rules.wording import fine, plural
 
 #: In the order in which one would mend things: a broken line or a crash explains much of the rest.

@@ -7,14 +7,23 @@ as ST's `validate` prints them, rmse/scale as TensorFlow's QuantizationDebugger 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.record import ByteComparison, Column, LayerQuantization, Run
-from hil.verdict.stats import Interval, Paired, expected_calibration_error, wilson
+from hil.verdict.resampling import Recordings, by_recording, resampled, widest
+from hil.verdict.stats import (
+    Interval,
+    Paired,
+    expected_calibration_error,
+    paired_difference,
+    wilson,
+)
 
 #: dtypes whose codes have rails; a layer of another one (int32) is not compared.
 CODE_RANGES: Final = {np.dtype(np.int8): (-128, 127), np.dtype(np.int16): (-32768, 32767)}
@@ -135,11 +144,65 @@ def usable(run: Run, *columns: Column) -> NDArray[np.bool_]:
 
 
 def accuracy(run: Run, item: Column) -> Interval | None:
-    """Return a column's accuracy with its interval; None where no window can be judged."""
+    """Return a column's accuracy with its interval; None where no window can be judged.
+
+    The interval is Wilson's, widened to what resampled recordings give.
+    """
     mask = usable(run, item)
     if not mask.any():
         return None
-    return wilson(int(correct(run, item)[mask].sum()), int(mask.sum()))
+    group = judged_recordings(run, item)
+    return widest(wilson(int(group.total.sum()), int(mask.sum())), resampled(group))
+
+
+def judged_recordings(run: Run, item: Column) -> Recordings:
+    """Return a column's right answers summed up by recording, over the windows it can be judged."""
+    mask = usable(run, item)
+    return by_recording(correct(run, item)[mask], recordings(run)[mask])
+
+
+def recordings(run: Run) -> NDArray[Any]:
+    """Return which recording each window is of; numbers may begin anew with every subject."""
+    pairs = zip(run.windows.subject, run.windows.recording, strict=True)
+    numbers: dict[tuple[str, int], int] = {}
+    return np.array([numbers.setdefault(pair, len(numbers)) for pair in pairs], np.int64)
+
+
+def loss(run: Run, first: Column, second: Column) -> Interval:
+    """Return what accuracy falls by from one column to another on the windows that both measured.
+
+    The interval is that of `paired_difference`, widened to what resampled recordings give.
+    """
+    mask = usable(run, first, second)
+    interval = paired_difference(paired(run, first, second))
+    if not mask.any():
+        return interval
+    change = correct(run, first)[mask].astype(float) - correct(run, second)[mask]
+    return widest(interval, resampled(by_recording(change, recordings(run)[mask])))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A window that two columns answer differently: classes by number; label -1: unknown."""
+
+    window: int
+    label: int
+    before: int
+    after: int
+
+
+def flips(run: Run, first: Column, second: Column) -> tuple[Flip, ...]:
+    """Return the windows that both columns measured and answer differently, in their order."""
+    answers = zip(run.windows.label, first.predicted, second.predicted, strict=True)
+    return tuple(
+        Flip(i, label, a, b) for i, (label, a, b) in enumerate(answers) if a != b and min(a, b) >= 0
+    )
+
+
+def flip_kinds(found: Sequence[Flip]) -> list[tuple[int, int, int]]:
+    """Return (class before, class after, windows), the most frequent first."""
+    counted = Counter((f.before, f.after) for f in found)
+    return [(*kind, n) for kind, n in sorted(counted.items(), key=lambda k: (-k[1], k[0]))]
 
 
 def paired(run: Run, first: Column, second: Column) -> Paired:

@@ -1,7 +1,7 @@
 """The statistics behind the verdict: each a small pure function with its published source.
 
-All intervals are two-sided 95 % and treat windows as independent. Windows cut from one recording
-are not quite that, so real uncertainty is larger than stated; the report says so.
+All intervals are two-sided 95 %. Those here take windows for independent; windows cut from one
+recording are not, which is what hil/verdict/resampling.py is for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy import stats as sp
 
 CONFIDENCE: Final = 0.95
+#: All tests of one run together raise a false alarm in one of a hundred runs.
+FAMILY_ERROR: Final = 0.01
 
 #: Above this many outcomes the exact multinomial test gives way to Pearson's chi-square: 7 classes
 #: and 300 windows have 1e12. Below, the enumeration takes a fraction of a second.
@@ -119,6 +121,20 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     if discordant == 0:
         return 1.0
     return float(sp.binomtest(only_first, discordant, 0.5).pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number: compare each with the family's error.
+
+    S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of
+    Statistics 6 (1979) 65–70. scipy has the control of the false discovery rate only.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
+        adjusted[i] = largest
+    return adjusted
 
 
 def windows_needed(table: Paired, limit: float) -> int | None:

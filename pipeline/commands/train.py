@@ -147,6 +147,7 @@ def _draft(
         command=_command(args, arch, split),
         seed=args.seed,
         versions=versions,
+        validation=split.validation.take(slice(build.KEPT_VALIDATION)),
     )
 
 

@@ -25,6 +25,8 @@ from pipeline.train.runtime import quiet, seed_everything
 #: Training windows that fix the ranges of the int8 model, and that go into the folder.
 REPRESENTATIVE: Final = 500
 KEPT_TRAINING: Final = 1000
+#: Validation windows that go into the folder: as many as a run takes of those under test.
+KEPT_VALIDATION: Final = 300
 
 
 @dataclass(frozen=True)

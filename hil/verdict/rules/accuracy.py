@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, Literal
 
 from hil.record import Column, LayerQuantization, Run
-from hil.verdict.drift import (
-    accuracy,
-    calibration_error,
-    chain,
-    column,
-    paired,
-    same_answers,
-    usable,
-)
+from hil.verdict.drift import accuracy, chain, column, same_answers, usable
 from hil.verdict.findings import Finding
 from hil.verdict.rules.quantization import blame, input_blame
+from hil.verdict.rules.steps import change_evidence, numbers, to_tell
 from hil.verdict.rules.wording import (
     fine,
     layer_title,
     note,
     percent,
     plural,
-    points,
     problem,
     sample,
 )
-from hil.verdict.stats import Interval, Paired, mcnemar_exact, paired_difference, windows_needed
+from hil.verdict.stats import Interval
+from hil.verdict.steps import Step, held_out, steps, total_step
 
-#: The step from a column of one kind to one of another.
-STEPS: Final = {
-    ("float", "float"): "pruning",
-    ("float", "int8"): "quantization",
-    ("int8", "device"): "device",
-    ("device", "device"): "preprocessing",
-}
 REMEDIES: Final = {
     "pruning": "prune less, or train longer after pruning",
     "quantization": "calibrate on more typical windows, or train quantization-aware (qat.tflite)",
@@ -51,66 +36,107 @@ SQNR_DROP_DB: Final = 6.02
 #: Training windows are known to the model: being better on them by less than this says nothing.
 SEEN_MARGIN: Final = 0.20
 
-Verdict = Literal["above", "unclear", "within"]
+Verdict = Literal["above", "costs", "unclear", "within"]
 
 
 def step_losses(run: Run) -> list[Finding]:
-    """Each step of the chain: loses more than the limit, cannot be told, or is within it."""
-    return [f for first, second in _steps(run) for f in _step(run, first, second)]
+    """Each step on the same windows: loses more than the limit, cannot be told, or is within it."""
+    return [_loss(run, step) for step in steps(run) if _statistical(run, step)]
 
 
-def _steps(run: Run) -> Iterator[tuple[Column, Column]]:
-    for second in chain(run):
-        first = column(run, second.after) if second.after else None
-        if first is not None:
-            yield first, second
+def _statistical(run: Run, step: Step) -> bool:
+    """What is the same arithmetic and gives the same answers needs no statistics."""
+    if step.table is None:
+        return False  # of other windows: hil/verdict/rules/shift.py
+    first, second = _columns(run, step)
+    return not (second.kind == "device" and same_answers(first, second))
 
 
-def _step(run: Run, first: Column, second: Column) -> list[Finding]:
-    stage = STEPS.get((first.kind, second.kind), "quantization")
-    table = paired(run, first, second)
-    if not table.total or (second.kind == "device" and same_answers(first, second)):
-        return []  # what is the same arithmetic and gives the same answers needs no statistics
-    return [_loss(run, stage, first, second, table)]
+def _columns(run: Run, step: Step) -> tuple[Column, Column]:
+    first, second = column(run, step.first), column(run, step.second)
+    assert first is not None
+    assert second is not None
+    return first, second
 
 
-def _loss(run: Run, stage: str, first: Column, second: Column, table: Paired) -> Finding:
-    loss = paired_difference(table)
-    effect = Interval(-loss.value, -loss.high, -loss.low)
-    subject = "From float to int8" if stage == "chain" else stage.capitalize()
-    numbers = _numbers(loss)
-    match verdict(loss, run.max_drop):
+def verdict(step: Step, max_drop: float) -> Verdict:
+    """Return what a step's test and interval say about the limit (in percentage points)."""
+    if step.loss.high * 100 <= max_drop:
+        return "within"
+    if not step.significant or step.loss.value <= 0:
+        return "unclear"
+    return "above" if step.loss.low * 100 > max_drop else "costs"
+
+
+def _loss(run: Run, step: Step) -> Finding:
+    match verdict(step, run.max_drop):
         case "above":
-            told = input_blame(run) or blame(run, int(table.only_first - table.only_second))
-            if stage != "quantization":
-                told = None
-            headline = (
-                f"{subject} costs {numbers} of accuracy, more than the limit of {run.max_drop:g}"
-            )
-            return problem(
-                stage,
-                told.cause if told else "loss",
-                headline,
-                evidence=[*(told.evidence if told else ()), *_evidence(run, stage, first, second)],
-                location=told.location if told else _worst_layer(run, stage),
-                remedy=(told and told.remedy) or REMEDIES[stage],
-                effect=effect,
-            )
+            return _blamed(run, step, above=True)
+        case "costs":
+            return _blamed(run, step, above=False)
         case "unclear":
-            return _unclear(run, stage, first, second, table)
+            return _unclear(run, step)
         case "within":
-            headline = f"{subject} costs {numbers} of accuracy"
-            if same_answers(first, second):
-                headline = f"{subject} changes none of {plural(int(table.total), 'prediction')}"
-            elif loss.value <= 0:
-                headline = f"{subject} costs no accuracy: it changes by +{_numbers(effect)}"
-            return fine(
-                stage,
-                "loss",
-                f"{headline}, within the limit of {run.max_drop:g}",
-                evidence=_evidence(run, stage, first, second),
-                effect=effect,
-            )
+            return _within(run, step)
+
+
+def _subject(step: Step) -> str:
+    return "From float to int8" if step.stage == "chain" else step.stage.capitalize()
+
+
+def _effect(step: Step) -> Interval:
+    return Interval(-step.loss.value, -step.loss.high, -step.loss.low)
+
+
+def _blamed(run: Run, step: Step, above: bool) -> Finding:
+    """The loss is more than chance: where it comes from, as far as experiments tell."""
+    told = None
+    if step.stage == "quantization" and step.table is not None:
+        lost = int(step.table.only_first - step.table.only_second)
+        told = input_blame(run) or blame(run, lost)
+    limit = f"more than the limit of {run.max_drop:g}"
+    if not above:
+        limit = f"more than chance; whether {limit}, {to_tell(step, run.max_drop)} tell"
+    return (problem if above else note)(
+        step.stage,
+        told.cause if told else "loss",
+        f"{_subject(step)} costs {numbers(step.loss)} of accuracy, {limit}",
+        evidence=[*(told.evidence if told else ()), *_evidence(run, step)],
+        location=told.location if told else _worst_layer(run, step.stage),
+        remedy=(told and told.remedy) or REMEDIES[step.stage],
+        effect=_effect(step),
+    )
+
+
+def _within(run: Run, step: Step) -> Finding:
+    headline = f"{_subject(step)} costs {numbers(step.loss)} of accuracy"
+    if same_answers(*_columns(run, step)):
+        headline = f"{_subject(step)} changes none of {plural(step.windows, 'prediction')}"
+    elif step.loss.value <= 0:
+        headline = f"{_subject(step)} costs no accuracy: it changes by +{numbers(_effect(step))}"
+    return fine(
+        step.stage,
+        "loss",
+        f"{headline}, within the limit of {run.max_drop:g}",
+        evidence=_evidence(run, step),
+        effect=_effect(step),
+    )
+
+
+def _unclear(run: Run, step: Step) -> Finding:
+    headline = (
+        f"{plural(step.windows, 'window')} cannot tell whether {step.stage} costs more than "
+        f"{run.max_drop:g} points: measured {numbers(step.loss)}; "
+        f"{to_tell(step, run.max_drop)}, if the proportions stay"
+    )
+    return note(
+        step.stage,
+        "too-few-windows",
+        headline,
+        evidence=_evidence(run, step),
+        remedy="record more windows (and of more people), or raise --max-drop",
+        effect=_effect(step),
+    )
 
 
 def saturated_input(run: Run) -> list[Finding]:
@@ -122,60 +148,10 @@ def saturated_input(run: Run) -> list[Finding]:
     return [note("quantization", told.cause, headline, location=told.location, remedy=remedy)]
 
 
-def verdict(loss: Interval, max_drop: float) -> Verdict:
-    """Return what an interval of the loss says about the limit (in percentage points)."""
-    if loss.low * 100 > max_drop:
-        return "above"
-    return "unclear" if loss.high * 100 > max_drop else "within"
-
-
-def _numbers(loss: Interval) -> str:
-    return f"{points(loss.value)} points (95 %: {points(loss.low)} to {points(loss.high)})"
-
-
-def _unclear(run: Run, stage: str, first: Column, second: Column, table: Paired) -> Finding:
-    loss = paired_difference(table)
-    needed = windows_needed(table, run.max_drop / 100)
-    windows = plural(int(table.total), "window")
-    # Rounded up to two digits: a projection from these proportions is no more exact than that.
-    more = f"about {_two_digits(needed):,} would" if needed else "no number of windows would"
-    headline = (
-        f"{windows} cannot tell whether {stage} costs more than {run.max_drop:g} points: "
-        f"measured {_numbers(loss)}; {more}, if the proportions stay"
-    )
-    return note(
-        stage,
-        "too-few-windows",
-        headline,
-        evidence=_evidence(run, stage, first, second),
-        remedy="record more windows (and of more people), or raise --limit",
-        effect=Interval(-loss.value, -loss.high, -loss.low),
-    )
-
-
-def _two_digits(number: int) -> int:
-    unit = int(10 ** max(0, len(str(number)) - 2))
-    return -(-number // unit) * unit
-
-
-def _evidence(run: Run, stage: str, first: Column, second: Column) -> list[str]:
-    table = paired(run, first, second)
-    broken, mended = int(table.only_first), int(table.only_second)
-    lines = [
-        f"{item.name}: {percent(value.value)} right "
-        f"(95 %: {points(value.low)} to {points(value.high)})"
-        for item in (first, second)
-        if (value := accuracy(run, item)) is not None
-    ]
-    lines.append(
-        f"{plural(broken, 'window')} went from right to wrong, {mended} from wrong to right "
-        f"(McNemar's exact test: p = {mcnemar_exact(broken, mended):.2g})"
-    )
-    before, after = calibration_error(run, first), calibration_error(run, second)
-    if before is not None and after is not None:
-        lines.append(f"calibration error {before:.3f} → {after:.3f}")
-    lines.append(sample(run, first, second))
-    if stage in ("quantization", "chain"):
+def _evidence(run: Run, step: Step) -> list[str]:
+    first, second = _columns(run, step)
+    lines = [*change_evidence(run, step, run, first, second), sample(run, first, second)]
+    if step.stage in ("quantization", "chain"):
         lines += _layer_evidence(run)
     return lines
 
@@ -214,16 +190,12 @@ def _worst_layer(run: Run, stage: str) -> str | None:
 
 def total_loss(run: Run) -> list[Finding]:
     """From float to int8 over several steps, none of which is above the limit alone."""
-    columns = [c for c in chain(run) if c.kind in ("float", "int8")]
-    if len(columns) < 3 or columns[-1].kind != "int8":
+    total = total_step(run)
+    if total is None or any(
+        verdict(s, run.max_drop) == "above" for s in steps(run) if s.table is not None
+    ):
         return []
-    steps = [paired_difference(paired(run, a, b)) for a, b in _steps(run)]
-    if any(verdict(loss, run.max_drop) == "above" for loss in steps):
-        return []
-    table = paired(run, columns[0], columns[-1])
-    if not table.total or verdict(paired_difference(table), run.max_drop) != "above":
-        return []
-    return [_loss(run, "chain", columns[0], columns[-1], table)]
+    return [_loss(run, total)] if verdict(total, run.max_drop) == "above" else []
 
 
 def unlabelled(run: Run) -> list[Finding]:
@@ -235,15 +207,22 @@ def unlabelled(run: Run) -> list[Finding]:
             "data",
             "no-labels",
             "The windows carry no labels: whether columns agree can be told, accuracy cannot",
-            remedy="label some windows: about 300 tell a loss of a few points",
+            remedy="label some windows: about 300 tell a loss of a few points. A still pose tells "
+            "a bias and the mounting, time stamps tell the rate",
         )
     ]
 
 
-def good_in_training(run: Run, item: Column) -> bool:
-    """Whether the model is far better on its training windows: then the windows are different."""
-    shift, value = run.data_shift, accuracy(run, item)
-    if shift is None or not shift.seen_total or value is None:
+def good_elsewhere(run: Run, item: Column) -> bool:
+    """Whether the model is far better on held-out (else on training) windows than on these."""
+    value = accuracy(run, item)
+    if value is None:
+        return False
+    before = held_out(run)
+    if before is not None and (good := accuracy(before, before.columns[0])) is not None:
+        return good.value - value.value > SEEN_MARGIN
+    shift = run.data_shift
+    if shift is None or not shift.seen_total:
         return False
     return shift.seen_correct / shift.seen_total - value.value > SEEN_MARGIN
 
@@ -256,7 +235,7 @@ def weak_model(run: Run) -> list[Finding]:
         return []
     labels = [run.windows.label[i] for i in usable(run, first).nonzero()[0]]
     commonest = max(labels.count(k) for k in set(labels)) / len(labels)
-    if len(set(labels)) < 2 or value.low > commonest or good_in_training(run, first):
+    if len(set(labels)) < 2 or value.low > commonest or good_elsewhere(run, first):
         return []
     return [
         note(

@@ -107,12 +107,14 @@ def listed(windows: Sequence[int], most: int = 8) -> str:
 
 
 def sample(run: Run, *columns: Column) -> str:
-    """Return where the judged windows come from: intervals take them for independent."""
+    """Return where the judged windows come from, and what intervals make of that."""
     index = usable(run, *columns).nonzero()[0]
     people = {run.windows.subject[i] for i in index}
-    recordings = {run.windows.recording[i] for i in index}
+    recordings = {(run.windows.subject[i], run.windows.recording[i]) for i in index}
     who = "1 person" if len(people) == 1 else f"{len(people)} people"
     text = f"{plural(len(index), 'window')} of {plural(len(recordings), 'recording')} of {who}"
     if len(recordings) == len(index):
         return text
-    return f"{text}; windows of one recording are alike, so the true uncertainty is larger"
+    if len(recordings) == 1:
+        return f"{text}; windows of one recording are alike, so the true uncertainty is larger"
+    return f"{text}; intervals hold for other recordings of their kind"

@@ -22,7 +22,11 @@ def test_points_carry_a_real_minus_and_no_negative_zero(share: float, text: str)
 def test_alike_windows_are_spoken_of_only_where_a_recording_has_several() -> None:
     run = good_run(40)
     assert sample(run, run.columns[0]) == (
-        "40 windows of 2 recordings of 2 people; "
+        "40 windows of 4 recordings of 2 people; intervals hold for other recordings of their kind"
+    )
+    one = replace(run.windows, recording=(1,) * 40, subject=("S1",) * 40)
+    assert sample(replace(run, windows=one), run.columns[0]) == (
+        "40 windows of 1 recording of 1 person; "
         "windows of one recording are alike, so the true uncertainty is larger"
     )
     apart = replace(run, windows=replace(run.windows, recording=tuple(range(40))))
