@@ -1,13 +1,17 @@
 """Which specimens there are, and running them: in processes of their own, resumable.
 
-A result is kept in OUT/runs/KEY.json with the fingerprint of the sources it was made from; the next
-call takes what is still valid and runs the rest.
+A run's record is kept in OUT/runs/KEY.json.gz with the fingerprint of the sources it was made from;
+the next call takes what is still valid and runs the rest. The diagnosis is made anew each time: a
+change of its rules needs no run.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,9 +22,17 @@ from tqdm import tqdm
 
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
-from hil.strict_json import from_json, read_json, write_json
+from hil.strict_json import from_json, to_json
 from hil.zoo.faults import FAULTS, ON_BOARDS
-from hil.zoo.specimen import BOARDS, MODELS, Observation, Specimen, observe
+from hil.zoo.specimen import (
+    BOARDS,
+    MODELS,
+    Measurement,
+    Observation,
+    Specimen,
+    concluded,
+    measured,
+)
 
 ARCHS: Final = ("cnn", "lstm", "dense")
 
@@ -42,10 +54,29 @@ PAIRS: Final = (
     ("cnn", "wire-flip", "memory-weight-bits"),
     ("cnn", "wire-drop", "memory-mean"),
     ("dense", "memory-gain", "memory-late-write"),
+    ("cnn", "quantization-wide-range", "preprocessing-gain"),
+    ("cnn", "quantization-wide-range", "device-transposed-weights"),
+    ("dense", "quantization-outlier-channel", "preprocessing-axes-swap"),
+    ("cnn", "pruning-too-far", "device-stale-channels"),
+    ("cnn", "pruning-too-far", "preprocessing-smoothing"),
+    ("dense", "recording-sensor-swap", "device-dropped-inputs"),
+    ("lstm", "recording-unit-accelerometer", "device-gate-order"),
+    ("cnn", "recording-rotation", "preprocessing-endianness"),
+    ("cnn", "recording-rotation", "device-overlapping-buffers"),
+    ("dense", "preprocessing-rate", "device-race"),
+    ("lstm", "preprocessing-constants", "device-stale-layer"),
+    ("cnn", "preprocessing-sensor-swap", "device-narrow-accumulator"),
+    ("cnn", "preprocessing-delay", "device-late-write"),
+    ("dense", "preprocessing-smoothing", "device-input-zero-point"),
+    ("lstm", "preprocessing-negated", "device-transposed-weights"),
+    ("cnn", "wire-truncate", "memory-gain"),
 )
 
-#: The scorer's own files: they judge results, and do not make them.
-SCORER: Final = ("score.py", "expected.py", "table.py", "zoo.py")
+#: What judges measurements, and does not make them: the scorer, the diagnosis, the report.
+JUDGES: Final = (
+    "hil/zoo/score.py", "hil/zoo/expected.py", "hil/zoo/table.py", "hil/zoo/collection.py",
+    "hil/commands/*.py", "hil/verdict/*.py", "hil/verdict/rules/*.py", "hil/report/**/*.py",
+)  # fmt: skip
 #: What decides a result.
 SOURCES: Final = ("hil/**/*.py", "pipeline/**/*.py", "firmware/**/*.[ch]")
 
@@ -55,13 +86,14 @@ class Kept:
     """What is written for one specimen."""
 
     fingerprint: str
-    observation: Observation
+    measurement: Measurement
 
 
 def fingerprint() -> str:
     """Return a hash of the sources and models that a result is made from."""
     digest = hashlib.sha256()
-    files = {p for s in SOURCES for p in PROJECT_DIR.glob(s) if p.name not in SCORER}
+    files = {p for s in SOURCES for p in PROJECT_DIR.glob(s)}
+    files -= {p for s in JUDGES for p in PROJECT_DIR.glob(s)}
     for path in sorted(files | set(MODELS.glob("*/*.*"))):
         digest.update(path.relative_to(PROJECT_DIR).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -103,22 +135,23 @@ def _pair(arch: str, first: str, second: str) -> Specimen:
 
 
 def collect(wanted: Sequence[Specimen], out: Path, jobs: int, quiet: bool) -> list[Observation]:
-    """Run what has no valid result in `out` yet; return all results in the order of `wanted`."""
+    """Run what has no valid record in `out` yet; return all results in the order of `wanted`."""
     mark = fingerprint()
     folder = out / "runs"
     folder.mkdir(parents=True, exist_ok=True)
     done = {s: o for s in wanted if (o := _kept(folder, s, mark)) is not None}
     rest = [s for s in wanted if s not in done]
     bar = tqdm(total=len(wanted), initial=len(done), unit="run", disable=True if quiet else None)
+    # One thread each: the processes share the cores already. Read as numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Spawned: native runtimes do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with bar, ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = {pool.submit(observe, s): s for s in rest}
+        futures = {pool.submit(_made, s, folder, mark): s for s in rest}
         try:
             for future in as_completed(futures):
                 specimen = futures[future]
                 done[specimen] = future.result()
-                write_json(folder / f"{specimen.key}.json", Kept(mark, done[specimen]))
                 bar.set_description(specimen.key[:40])
                 bar.update()
         except BaseException:
@@ -127,12 +160,25 @@ def collect(wanted: Sequence[Specimen], out: Path, jobs: int, quiet: bool) -> li
     return [done[s] for s in wanted]
 
 
+def _made(specimen: Specimen, folder: Path, mark: str) -> Observation:
+    """Run a specimen, keep its record, conclude. In a process of its own."""
+    kept = Kept(mark, measured(specimen))
+    path = _path(folder, specimen)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(gzip.compress(json.dumps(to_json(kept)).encode(), 3, mtime=0))
+    partial.replace(path)
+    return concluded(kept.measurement)
+
+
 def _kept(folder: Path, specimen: Specimen, mark: str) -> Observation | None:
-    path = folder / f"{specimen.key}.json"
-    if not path.is_file():
-        return None
+    path = _path(folder, specimen)
     try:
-        kept = from_json(Kept, read_json(path), path.name)
-    except InputError:
-        return None  # of an older version: run again
-    return kept.observation if kept.fingerprint == mark else None
+        raw = json.loads(gzip.decompress(path.read_bytes()))
+        kept = from_json(Kept, raw, path.name) if raw.get("fingerprint") == mark else None
+    except (OSError, EOFError, ValueError, AttributeError, InputError):
+        return None  # not there, cut short, or of an older version: run again
+    return concluded(kept.measurement) if kept else None
+
+
+def _path(folder: Path, specimen: Specimen) -> Path:
+    return folder / f"{specimen.key}.json.gz"

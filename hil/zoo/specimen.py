@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,6 @@ from hil.run.steps import Job, Options, prepare, run_on
 from hil.run.target import Target
 from hil.vectors import load_vectors, save_vectors
 from hil.verdict.diagnose import diagnose
-from hil.verdict.findings import Finding
 from hil.zoo import devices, recordings
 from hil.zoo.faults import FAULTS, ON_BOARDS, Fault
 
@@ -93,24 +93,44 @@ class Observation:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What came of a specimen before anything was concluded: a record, or why there is none."""
+
+    specimen: Specimen
+    refused: tuple[str, str] | None
+    run: Run | None
+    seconds: float
+
+
 def observe(specimen: Specimen) -> Observation:
     """Plant, run, diagnose."""
+    return concluded(measured(specimen))
+
+
+def measured(specimen: Specimen) -> Measurement:
+    """Plant and run."""
     begin = time.monotonic()
-    findings: tuple[Finding, ...] = ()
     refused, run = None, None
     with tempfile.TemporaryDirectory(prefix="tinyhil-zoo-") as folder:
         try:
             run = _run(specimen, Path(folder))
-            findings = tuple(diagnose(run))
         except DeviceError as error:
             refused = (type(error).__name__, str(error))
+    return Measurement(specimen, refused, run, round(time.monotonic() - begin, 2))
+
+
+def concluded(measurement: Measurement) -> Observation:
+    """Diagnose what was measured, as `tinyhil diagnose` does a user's record."""
+    run = measurement.run
+    findings = diagnose(run) if run else []
     return Observation(
-        specimen,
-        refused,
+        measurement.specimen,
+        measurement.refused,
         tuple(Found(f.severity, f.stage, f.location, f.cause) for f in findings),
         _differing(run) if run else {},
         _right(run) if run else {},
-        round(time.monotonic() - begin, 2),
+        measurement.seconds,
     )
 
 
@@ -158,9 +178,16 @@ def _run(specimen: Specimen, scratch: Path) -> Run:
         command="tinyhil run",
         quiet=True,
     )
-    job = prepare(options)
+    changed = model != MODELS / specimen.arch or options.vectors is not None
+    job = prepare(options) if changed else _unchanged(options)
     with _target(specimen, options, job, planted, scratch) as target:
         return run_on(target, options, job)
+
+
+@lru_cache(maxsize=8)
+def _unchanged(options: Options) -> Job:
+    """Return the host's side of a model and windows that nothing is planted in: always the same."""
+    return prepare(options)
 
 
 Planted = tuple[Fault, str, float]

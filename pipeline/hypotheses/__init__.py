@@ -6,6 +6,7 @@ resemblance. The families, the likelier first:
     sums.py         what follows the sum of products: rounding, clamping, zero points, bias, width
     constants.py    weights, biases and gates read in another order, or from another place
     overlap.py      outputs written over the inputs that are still being read
+    unwritten.py    outputs not written, where the memory holds what the input left
 
 recover.py asks the other way round: what constants did the device compute with?
 """
@@ -18,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.hypotheses import constants, overlap, sums
+from pipeline.hypotheses import constants, overlap, sums, unwritten
 from pipeline.hypotheses.layer import Guess, Layer
 from pipeline.ir import Graph
 
@@ -26,6 +27,7 @@ FAMILIES: Final[tuple[Callable[[Layer], Iterator[Guess]], ...]] = (
     sums.guesses,
     constants.guesses,
     overlap.guesses,
+    unwritten.guesses,
 )
 
 
@@ -45,6 +47,6 @@ def explain(
     first = whole.window(0)
     for family in FAMILIES:
         for guess in family(first):
-            if (guess.estimates or guess.explains(first)) and guess.explains(whole):
+            if (guess.whole or guess.explains(first)) and guess.explains(whole):
                 return guess.rule, guess.text
     return None

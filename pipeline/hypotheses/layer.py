@@ -34,14 +34,13 @@ class Layer:
 @dataclass(frozen=True)
 class Guess:
     """A rule by its name (hil/verdict/rules/layer_causes.py gives each its cause), in words, and
-    the test whether it gives a layer's bytes. estimates: it has a number to tell first, for which
-    one window is too few.
+    the test whether it gives a layer's bytes. whole: one window is too few for it.
     """
 
     rule: str
     text: str
     explains: Callable[[Layer], bool]
-    estimates: bool = False
+    whole: bool = False
 
 
 def gives(rule: str, text: str, compute: Callable[[Layer], NDArray[np.int64]]) -> Guess:

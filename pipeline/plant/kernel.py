@@ -121,7 +121,7 @@ static int {function}(void) {{
 {array("int32_t", "multiplier", multiplier, "per row")}\
 {array("int32_t", "shift", shift, "per row")}\
 {array("float", "real", real.astype(np.float32), "both as one number")}\
-    const int8_t *x = model_layers[{op.index}].inputs[0];
+    const int8_t *x = model_layers[{op.index}].inputs[0].data;
     int8_t *out = model_layers[{op.index}].output;
     {_buffers(defect, source.size, rows.out * columns.out * outputs)}
     (void)real, (void)shift, (void)multiplier;

@@ -149,6 +149,17 @@ def overwritten(one: Layer, offset: int) -> NDArray[np.int8]:
     return out
 
 
+@pytest.mark.parametrize("place", ["dense2", "dense1"])
+def test_what_the_input_left_is_told(place: str) -> None:
+    graph, op, right = given("dense", place)
+    wrong = right.actual.copy()
+    held = VALUES["dense"][op.inputs[0]].reshape(len(WINDOWS), -1)
+    wrong[:, 8:] = held[:, 8 : wrong.shape[1]]
+    found = explain(graph, op.outputs[0], VALUES["dense"], wrong)
+    assert found is not None
+    assert found[0] == "unwritten"
+
+
 def test_noise_is_explained_by_nothing() -> None:
     noise = np.random.default_rng(1).integers(-128, 128, (3, 16)).astype(np.int8)
     values = {k: v[:3] for k, v in VALUES["dense"].items()}

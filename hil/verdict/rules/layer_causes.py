@@ -36,6 +36,7 @@ RULE_CAUSES: Final = {
     "layout": "kernel",
     "gate order": "kernel",
     "overlap": "overwritten",
+    "unwritten": "never-written",
 }
 #: Layers that have weights.
 WITH_WEIGHTS: Final = (
