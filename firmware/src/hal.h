@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sensor_chip.h"
+
 /* What the fault handler saved; see LAST_FAULT in PROTOCOL.md. Survives a reset, not power. */
 struct hal_fault {
     uint32_t count, exception, pc, lr, sp, psr, cfsr, hfsr, address, r[5];
@@ -19,6 +21,12 @@ struct hal_link {
 
 struct hal_memory {
     uint32_t flash_used, ram_static, stack_size, stack_peak;
+};
+
+/* Which motion sensor the board carries, and how it is reached; NULL and NULL: none. */
+struct hal_sensor {
+    const struct sensor_chip *chip;
+    const struct sensor_port *port;
 };
 
 struct hal_identity {
@@ -51,6 +59,8 @@ void hal_identity(struct hal_identity *identity);
 void hal_memory(struct hal_memory *memory);
 void hal_link(struct hal_link *link);
 void hal_fault(struct hal_fault *fault);
+
+struct hal_sensor hal_sensor(void);
 
 /* The RAM that nothing else uses, aligned to 8 bytes; `*size` of it. Fixed for a given image. */
 uint8_t *hal_spare_ram(size_t *size);

@@ -2,6 +2,7 @@
 #include "build_info.h"
 #include "hal.h"
 #include "model.h"
+#include "sensor_wire.h"
 #include "wire_server.h"
 
 static void memory(struct wire_memory_reply *reply) {
@@ -50,7 +51,8 @@ static void configure(struct wire_config *config) {
         .device_id = board.device_id,
         .reset_cause = board.reset_cause,
     };
-    config->ops = (struct wire_ops){hal_cycles, memory, last_fault, link_counts};
+    config->ops =
+        (struct wire_ops){hal_cycles, memory, last_fault, link_counts, sensor_wire_start()};
     config->staging = hal_spare_ram(&spare);
     config->staging_size = (uint32_t)spare;
 }
@@ -90,6 +92,7 @@ int main(void) {
     for (;;) {
         const size_t size = hal_read(data, sizeof data);
         serve(&server, data, size);
+        sensor_wire_poll();
         if (wire_server_reset_wanted(&server))
             reset_once_sent();
         if (size == 0U)

@@ -20,7 +20,8 @@ from hil.emulator.control import Channel
 from hil.emulator.image import load_image
 from hil.emulator.link import Link, open_pty
 from hil.emulator.machine import Machine, Options, chip_memory
-from hil.emulator.session import HEARTBEAT_S, EndedError, Session
+from hil.emulator.sensors.feed import AT_REST, load_feed
+from hil.emulator.session import HEARTBEAT_S, EndedError, RealTime, Session
 from hil.emulator.usb import Cable
 from hil.errors import InputError, TinyhilError
 
@@ -38,6 +39,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--pacing", choices=("instant", "baud"), default="instant")
     parser.add_argument("--seed", type=int, help="of RAM's content at power-on (default: any)")
+    parser.add_argument("--feed", type=Path, help="samples that the sensor takes (sensors/feed.py)")
+    parser.add_argument("--no-sensor", action="store_true", help="nobody answers on its bus")
+    parser.add_argument(
+        "--time", choices=("real", "asked"), default="real", help="what a sleeping timer goes by"
+    )
     parser.add_argument("--portable", action="store_true", help="do without the compiled hook")
     parser.add_argument(
         "--from-reset", action="store_true", help="start as from reset, not as after a bootloader"
@@ -61,12 +67,18 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
     memories, vector_table = chip_memory(board.facts.chip)
     image = load_image(args.elf, memories, vector_table)
     options = Options(
-        native=not args.portable, after_bootloader=not args.from_reset, seed=args.seed
+        native=not args.portable,
+        after_bootloader=not args.from_reset,
+        seed=args.seed,
+        feed=load_feed(args.feed) if args.feed else AT_REST,
+        sensor=not args.no_sensor,
     )
     machine = Machine(board.facts.chip, image, options)
     machine.chip.uart.set_pacing(args.pacing == "baud")
     link, path = open_pty() if args.pty else (Link(args.fd, is_pty=False), None)
-    session = Session(machine, link, channel, _cable(machine) if args.via == "usb" else None)
+    cable = _cable(machine) if args.via == "usb" else None
+    real_time = RealTime() if args.time == "real" else None
+    session = Session(machine, link, channel, cable, real_time)
     session.emit("ready", pty=path, hook=machine.runner.name)
     if path and channel is None:
         print(path, flush=True)

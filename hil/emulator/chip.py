@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hil.emulator.bus import Peripheral
+from hil.emulator.sensors.imu import Imu
+from hil.emulator.timer import Timer
 from hil.emulator.uart import Uart
 from hil.emulator.usb import UsbController
 
@@ -67,6 +69,16 @@ class Chip(ABC):
     def on_leave(self, leave: Callable[[str], None]) -> None:
         """Take what is to be called, with the reason, when the image hands the chip to its ROM."""
         return
+
+    @property
+    @abstractmethod
+    def timer(self) -> Timer:
+        """The timer that wakes the firmware."""
+
+    @property
+    @abstractmethod
+    def sensor(self) -> Imu:
+        """The board's motion sensor."""
 
     @property
     @abstractmethod

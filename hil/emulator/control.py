@@ -19,6 +19,7 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
                                       what the USB host sees: attached, open, fault, busy,
                                       device, configuration and strings as hex; packets_out,
                                       bytes_out, packets_in, bytes_in of the data endpoints
+    sensor    present: bool           whether anybody answers on the sensor's bus
     sync                              answered when the firmware sleeps and has taken every byte
 
     event ready    pty (path or null), hook      the firmware is about to start
@@ -122,7 +123,7 @@ class Commands:
             "counters": self._counters, "link": self._link, "reset": self._reset,
             "pacing": self._pacing, "faults": self._faults, "cyccnt": self._cyccnt,
             "stack": self._stack, "peek": self._peek, "poke": self._poke, "crash": self._crash,
-            "usb": self._usb,
+            "usb": self._usb, "sensor": self._sensor,
         }  # fmt: skip
 
     def execute(self, request: Answer) -> Answer:
@@ -203,6 +204,13 @@ class Commands:
     def _cyccnt(self, request: Answer) -> Answer:
         counts = _choice(request, "counts", ["instructions", "cycles"])
         self._machine.dwt.count_cycles(counts == "cycles")
+        return {}
+
+    def _sensor(self, request: Answer) -> Answer:
+        present = request.get("present")
+        if not isinstance(present, bool):
+            raise ControlError("present is true or false")
+        self._machine.chip.sensor.present = present
         return {}
 
     def _stack(self, _request: Answer) -> Answer:

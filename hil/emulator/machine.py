@@ -37,7 +37,8 @@ from hil.emulator.nvic import Nvic
 from hil.emulator.portable import Counting, PortableRunner
 from hil.emulator.registers import Registers
 from hil.emulator.scb import Effects, SystemControlBlock
-from hil.emulator.state import BlockEntry, CoreState, Run, Stop
+from hil.emulator.sensors.feed import AT_REST, Feed
+from hil.emulator.state import NEVER, BlockEntry, CoreState, Run, Stop
 from hil.emulator.stm32l476.chip import Stm32l476
 from hil.emulator.stops import Stops
 from hil.emulator.thumb import EXCEPTION_ENTRY, EXCEPTION_RETURN, REFILL, analyse, divisions
@@ -70,13 +71,15 @@ class Options:
 
     native: the compiled hook where it can be had. after_bootloader: the core as a bootloader leaves
     it. seed: of RAM's content at power-on; None takes another one each time. device_id: what the
-    chip's identity registers say.
+    chip's identity registers say. feed: what moves the sensor; sensor: whether there is one.
     """
 
     native: bool = True
     after_bootloader: bool = True
     seed: int | None = None
     device_id: int = EMULATED_DEVICE_ID
+    feed: Feed = AT_REST
+    sensor: bool = True
 
 
 class Machine:
@@ -90,6 +93,9 @@ class Machine:
         self.core.refill = REFILL
         self.core.entry_cycles, self.core.return_cycles = EXCEPTION_ENTRY, EXCEPTION_RETURN
         self.halted: str | None = None
+        #: How often sleep may still be cut short by the timer: the session hands these out, so that
+        #: virtual time does not run ahead of the host.
+        self.ticks = 0
         self.crashes: deque[Crash] = deque(maxlen=MAX_CRASHES)
         self.crash_count = 0
         self.on_crash: Callable[[Crash], None] = lambda _crash: None
@@ -99,6 +105,7 @@ class Machine:
         self.registers = Registers(self._uc)
         self.exceptions = Exceptions(self.core, self.registers)
         self.chip = CHIPS[chip](self.core, options.device_id)
+        self.chip.sensor.feed, self.chip.sensor.present = options.feed, options.sensor
         self.chip.on_leave(self._leave)
         self._left: str | None = None
         self._add_core_peripherals()
@@ -130,6 +137,7 @@ class Machine:
     def _update_lines(self) -> None:
         """Look at the interrupt lines again."""
         self.chip.uart.update()
+        self.chip.timer.update()
         if self.chip.usb:
             self.chip.usb.update()
 
@@ -255,20 +263,43 @@ class Machine:
     def run(self, instructions: int) -> State:
         """Run about that many instructions, less when the core falls asleep or halts."""
         core = self.core
-        core.slice_end = core.instructions + instructions
+        end = core.instructions + instructions
         core.uart.burst = BURST
         while self.halted is None:
+            core.slice_end = min(end, self._timer_slice())
             result = self.runner.run()
+            self.chip.timer.update()
+            if result is Run.SLICE and core.instructions < end:
+                continue
             if result is Run.SLICE:
                 self._serve_usb()
                 return State.RUNNING
             if result is Run.ASLEEP:
                 self.chip.settle()
-                if self._serve_usb():
+                if self._serve_usb() or self._pass_time():
                     continue
                 return State.ASLEEP
             self._deal(result)
         return State.HALTED
+
+    def _timer_slice(self) -> int:
+        """Return when to look at the timer: no instruction takes less than a cycle."""
+        due = self.chip.timer.due()
+        return NEVER if due is None else self.core.instructions + max(due - self.core.now(), 1)
+
+    def wakes_at(self) -> float | None:
+        """Return when, in seconds of virtual time, the timer's interrupt comes; None: never."""
+        due = self.chip.timer.due()
+        return None if due is None else due / self.chip.core_hz
+
+    def _pass_time(self) -> bool:
+        """Asleep: let time pass until the timer's interrupt, where that is allowed."""
+        due = self.chip.timer.due()
+        if due is not None and self.ticks > 0:
+            self.ticks -= 1
+            self.core.slept += max(due - self.core.now(), 0)
+            self.chip.timer.update()
+        return self.exceptions.has_pending_to_wake()
 
     def _serve_usb(self) -> bool:
         """Let the USB host have its turn; return whether the core has something to wake for."""

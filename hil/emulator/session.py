@@ -7,12 +7,18 @@ used tells of the firmware and the protocol alone, as against a host that answer
 one place where that is not enough: the firmware sleeps while its reply leaves and the host, given
 the last reply, has not yet got round to its next request. There the host gets `PATIENCE_S` of its
 own time, once each time that it has fallen behind.
+
+Time while the firmware's timer runs, which it does for the sensor. "real": the firmware sleeps
+until its timer's interrupt as long as that takes by the host's clock. "asked": each time that the
+host has sent something, one such sleep takes no time at all; so the sensor goes on as fast as the
+host asks and never faster, and a session's samples are the same on any machine.
 """
 
 from __future__ import annotations
 
 import select
 import time
+from dataclasses import dataclass
 
 from hil.emulator.chip import ResetKind
 from hil.emulator.control import Answer, Channel, Commands
@@ -31,6 +37,23 @@ HEARTBEAT_S = 1.0
 MAX_CRASH_EVENTS = 16
 
 
+#: Real time that has fallen further behind than this is not caught up with.
+MAX_LAG_S = 1.0
+
+
+@dataclass
+class RealTime:
+    """The virtual clock beside the host's. ahead: seconds that the latter's reading is larger."""
+
+    ahead: float | None = None
+
+    def left(self, wakes_at: float, now: float) -> float:
+        """Return how long to sleep, by the host's clock at `now`, until virtual `wakes_at`."""
+        if self.ahead is None or wakes_at + self.ahead < now - MAX_LAG_S:
+            self.ahead = now - wakes_at
+        return max(wakes_at + self.ahead - now, 0.0)
+
+
 class EndedError(Exception):
     """The other end of the byte stream or of the control channel is gone."""
 
@@ -39,9 +62,16 @@ class Session:
     """One machine and those who talk to it."""
 
     def __init__(
-        self, machine: Machine, link: Link, channel: Channel | None, usb: Cable | None = None
+        self,
+        machine: Machine,
+        link: Link,
+        channel: Channel | None,
+        usb: Cable | None = None,
+        real_time: RealTime | None = None,
     ) -> None:
         self._machine = machine
+        #: None: time goes on as the host asks.
+        self._real_time = real_time
         #: Where the bytes go: the queues of the USB cable, which is put in, or the UART's.
         self._usb = usb
         self._line = machine.core.uart if usb is None else usb
@@ -121,13 +151,25 @@ class Session:
         core = self._machine.core
         patient = state is State.ASLEEP and bool(core.uart.transmit_busy)
         timeout = 0.0 if state is State.RUNNING else self._timeout(patient)
-        ready = self._poll(timeout)
+        ready = self._poll(self._until_tick(state, timeout))
         if self._channel and self._channel.descriptor in ready:
             self._serve_control()
         if self._link.descriptor in ready or self._lines["to_device"].next_time() is not None:
-            core.patience = int(self._take_in())
+            came = self._take_in()
+            core.patience = int(came)
+            if came and self._real_time is None:
+                self._machine.ticks = 1
         elif patient:
             core.patience = 0
+
+    def _until_tick(self, state: State, timeout: float) -> float:
+        """Return how long to wait: at most until the timer's interrupt, in real time, is due."""
+        wakes_at = self._machine.wakes_at() if state is State.ASLEEP else None
+        if wakes_at is None or self._real_time is None:
+            return timeout
+        left = self._real_time.left(wakes_at, time.monotonic())
+        self._machine.ticks = int(left == 0.0)
+        return min(timeout, left)
 
     def _timeout(self, patient: bool) -> float:
         times = [t for line in self._lines.values() if (t := line.next_time()) is not None]

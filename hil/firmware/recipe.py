@@ -23,7 +23,7 @@ REFERENCE_MODEL_DIR: Final = LIBRARY_DIR / "model"
 WORKSPACE_DIR: Final = PROJECT_DIR / ".pio"
 
 #: Libraries, without the model.
-LIBRARIES: Final = ("nn", "wire")
+LIBRARIES: Final = ("nn", "sensor", "wire")
 #: The same, for an image of a board: a process on this machine has no USB controller to drive.
 BOARD_LIBRARIES: Final = (*LIBRARIES, "usb")
 
@@ -67,6 +67,7 @@ IDENTITY_GLOBS: Final = (
     "platformio.ini",
     "firmware/src/**/*.[ch]",
     "firmware/lib/nn/*.[ch]",
+    "firmware/lib/sensor/*.[ch]",
     "firmware/lib/usb/*.[ch]",
     "firmware/lib/wire/*.[ch]",
     "firmware/platform/**/*.json",

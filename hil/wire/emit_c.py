@@ -49,6 +49,10 @@ static inline void wire_put_u32(uint8_t *out, uint32_t value) {
     wire_put_u16(out + 2, (uint16_t)(value >> 16));
 }
 
+static inline void wire_put_i16(uint8_t *out, int16_t value) {
+    wire_put_u16(out, (uint16_t)value);
+}
+
 static inline void wire_put_i32(uint8_t *out, int32_t value) {
     wire_put_u32(out, (uint32_t)value);
 }
@@ -72,6 +76,9 @@ _TAIL = """
 
 #endif
 """
+
+#: As clang-format breaks lines (.clang-format).
+COLUMNS = 100
 
 _C_TYPES = {
     "u8": "uint8_t",
@@ -165,10 +172,10 @@ def _unpack(name: str, fields: list[Field]) -> str:
     for field in fields:
         lines.append(f"    v.{field.name} = wire_get_{field.type}({_at('in', offset)});\n")
         offset += field_size(field)
-    return (
-        f"static inline struct {name} {name}_unpack(const uint8_t *in) {{\n"
-        f"    struct {name} v;\n{''.join(lines)}    return v;\n}}\n"
-    )
+    head = f"static inline struct {name} {name}_unpack(const uint8_t *in) {{"
+    if len(head) > COLUMNS:
+        head = head.replace(f" {name}_unpack", f"\n{name}_unpack")
+    return f"{head}\n    struct {name} v;\n{''.join(lines)}    return v;\n}}\n"
 
 
 def _pack(name: str, fields: list[Field]) -> str:
@@ -176,8 +183,10 @@ def _pack(name: str, fields: list[Field]) -> str:
     for field in fields:
         lines.append(_pack_field(field, offset))
         offset += field_size(field)
-    head = f"static inline void {name}_pack(uint8_t *out, const struct {name} *v) {{\n"
-    return f"{head}{''.join(lines)}}}\n"
+    head = f"static inline void {name}_pack(uint8_t *out, const struct {name} *v) {{"
+    if len(head) > COLUMNS:
+        head = head.replace("out, ", "out,\n" + " " * (head.index("(") + 1))
+    return f"{head}\n{''.join(lines)}}}\n"
 
 
 def _pack_field(field: Field, offset: int) -> str:

@@ -26,6 +26,11 @@ class MessageType(IntEnum):
     MEMORY = 0x30
     LAST_FAULT = 0x31
     LINK = 0x32
+    SENSOR = 0x38
+    SENSOR_START = 0x39
+    SENSOR_STOP = 0x3A
+    SENSOR_SAMPLES = 0x3B
+    SENSOR_TEST = 0x3C
     RESET = 0x3F
 
 
@@ -50,6 +55,8 @@ class ErrorCode(IntEnum):
     UNSUPPORTED = 8
     #: the model returned an error; detail: its return value
     INVOKE = 9
+    #: no sensor answers, or no such stream; detail: the running one, 0: none
+    SENSOR = 10
 
 
 class Arithmetic(IntEnum):
@@ -87,6 +94,34 @@ class ResetCause(IntEnum):
     WATCHDOG = 4
     #: none of the above
     OTHER = 5
+
+
+class SensorState(IntEnum):
+    """What the motion sensor does."""
+
+    #: nobody answers on its bus, or another chip
+    ABSENT = 0
+    #: there, and asleep
+    IDLE = 1
+    #: takes samples
+    RUNNING = 2
+    #: tests itself
+    TESTING = 3
+    #: it answered once, and does not any more
+    FAILED = 4
+
+
+class SensorVerdict(IntEnum):
+    """What the sensor's self-test said."""
+
+    #: none was asked for
+    UNTESTED = 0
+    #: not yet known: ask again
+    UNDER_TEST = 1
+    #: every axis changed by what the limits allow
+    PASSED = 2
+    #: an axis did not, or the test was cut short
+    NOT_PASSED = 3
 
 
 @dataclass(frozen=True)
@@ -145,7 +180,7 @@ class HelloReply(Body):
     layer_count: int
     #: SHA-256 of the .tflite the model was emitted from
     model_hash: bytes
-    #: start of the SHA-256 of the firmware's sources
+    #: start of the SHA-256 of the firmware's sources (0: a sketch of somebody's own)
     firmware_hash: bytes
     #: board, model, firmware version, raw unit; NUL between
     names: str
@@ -492,6 +527,179 @@ class LinkReply(Body):
     overruns: int
     #: framing, noise and break errors
     line_errors: int
+
+
+@dataclass(frozen=True)
+class SensorRequest(Body):
+    """Request SENSOR. The motion sensor: which, what it does, and what it has counted since the
+    device started."""
+
+    TYPE = 0x38
+    NAME = "SENSOR"
+    LAYOUT = Layout("")
+
+
+@dataclass(frozen=True)
+class SensorReply(Body):
+    """Reply SENSOR. The motion sensor: which, what it does, and what it has counted since the
+    device started."""
+
+    TYPE = 0xB8
+    NAME = "SENSOR"
+    LAYOUT = Layout("B B H H f f I H H I I I I", "str")
+
+    #: a SensorState
+    state: int
+    #: what its WHO_AM_I register said
+    id: int
+    #: of the accelerometer, ± g
+    accel_range: int
+    #: of the gyroscope, ± degrees per second
+    gyro_range: int
+    #: g per count
+    accel_unit: float
+    #: rad/s per count
+    gyro_unit: float
+    #: nominal samples in 1,000 seconds; the chip's own clock counts
+    rate: int
+    #: samples the chip holds
+    fifo: int
+    #: samples the device holds
+    ring: int
+    #: the running stream, 0: none
+    stream: int
+    #: samples of that stream so far
+    taken: int
+    #: times that the chip's FIFO ran over
+    overruns: int
+    #: transfers that the chip did not answer
+    bus_errors: int
+    #: the chip
+    name: str
+
+
+@dataclass(frozen=True)
+class SensorStartRequest(Body):
+    """Request SENSOR_START. Begins a stream of samples, ending another one; one that runs
+    already goes on."""
+
+    TYPE = 0x39
+    NAME = "SENSOR_START"
+    LAYOUT = Layout("I")
+
+    #: a number of the host's choice, not 0: another one begins anew
+    stream: int
+
+
+@dataclass(frozen=True)
+class SensorStartReply(Body):
+    """Reply SENSOR_START. Begins a stream of samples, ending another one; one that runs already
+    goes on."""
+
+    TYPE = 0xB9
+    NAME = "SENSOR_START"
+    LAYOUT = Layout("I")
+
+    #: the running stream
+    stream: int
+
+
+@dataclass(frozen=True)
+class SensorStopRequest(Body):
+    """Request SENSOR_STOP. Ends a stream; one that does not run has ended."""
+
+    TYPE = 0x3A
+    NAME = "SENSOR_STOP"
+    LAYOUT = Layout("I")
+
+    #: the stream meant
+    stream: int
+
+
+@dataclass(frozen=True)
+class SensorStopReply(Body):
+    """Reply SENSOR_STOP. Ends a stream; one that does not run has ended."""
+
+    TYPE = 0xBA
+    NAME = "SENSOR_STOP"
+    LAYOUT = Layout("I")
+
+    #: the running stream, 0: none
+    stream: int
+
+
+@dataclass(frozen=True)
+class SensorSamplesRequest(Body):
+    """Request SENSOR_SAMPLES. Samples of a stream from a number on, as many as are there and
+    fit a frame."""
+
+    TYPE = 0x3B
+    NAME = "SENSOR_SAMPLES"
+    LAYOUT = Layout("I I")
+
+    #: the stream meant
+    stream: int
+    #: number of the first sample wanted
+    first: int
+
+
+@dataclass(frozen=True)
+class SensorSamplesReply(Body):
+    """Reply SENSOR_SAMPLES. Samples of a stream from a number on, as many as are there and fit
+    a frame."""
+
+    TYPE = 0xBB
+    NAME = "SENSOR_SAMPLES"
+    LAYOUT = Layout("I I I I", "bytes")
+
+    #: number of the first sample here; larger: those before are lost
+    first: int
+    #: samples of the stream so far: the number of the next one
+    taken: int
+    #: times that samples were lost before they had a number
+    breaks: int
+    #: number of the first sample after the last of these
+    gap: int
+    #: per sample: u32 µs (taken out of the FIFO), i16[6] counts
+    data: bytes
+
+
+@dataclass(frozen=True)
+class SensorTestRequest(Body):
+    """Request SENSOR_TEST. Begins a self-test, ending a stream, or says how the one of that
+    number goes."""
+
+    TYPE = 0x3C
+    NAME = "SENSOR_TEST"
+    LAYOUT = Layout("I")
+
+    #: a number of the host's choice, not 0
+    test: int
+
+
+@dataclass(frozen=True)
+class SensorTestReply(Body):
+    """Reply SENSOR_TEST. Begins a self-test, ending a stream, or says how the one of that
+    number goes."""
+
+    TYPE = 0xBC
+    NAME = "SENSOR_TEST"
+    LAYOUT = Layout("B f f 6h 6h 2f 2f")
+
+    #: a SensorVerdict
+    verdict: int
+    #: g per count
+    accel_unit: float
+    #: degrees per second per count, in the test's range
+    gyro_unit: float
+    #: mean of each value without the test's force, counts
+    off: tuple[int, ...]
+    #: the same with it
+    on: tuple[int, ...]
+    #: least and largest change that passes, g
+    accel_limits: tuple[int, ...]
+    #: the same, degrees per second
+    gyro_limits: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ Rules that keep a lost frame from corrupting anything:
 * every request carries all that its answer depends on. There is one piece of memory on the
   device, the staging buffer, and whoever uses it names the CRC-32 of what must be in it;
 * every request may be repeated: answers are pure functions of the request and the staged bytes
-  (RESET names the boot it means to end, so a repeated one is harmless);
+  (RESET names the boot it means to end, so a repeated one is harmless). The sensor goes on by
+  itself; what is asked of it names the stream and the sample, and a sample keeps its number;
 * the device never speaks first. One request, one reply with the same sequence number.
 
 All numbers are little endian. A field of type `bytes` or `str` comes last and takes what is left
@@ -85,6 +86,7 @@ ERROR_CODE = Enum(
         ("TOO_LARGE", 7, "more than the staging buffer or a frame holds; detail: what fits"),
         ("UNSUPPORTED", 8, "this firmware or model cannot do that; detail: 0"),
         ("INVOKE", 9, "the model returned an error; detail: its return value"),
+        ("SENSOR", 10, "no sensor answers, or no such stream; detail: the running one, 0: none"),
     ),
 )
 
@@ -118,7 +120,30 @@ RESET_CAUSE = Enum(
     ),
 )
 
-ENUMS = (ERROR_CODE, ARITHMETIC, DATA_FORM, RESET_CAUSE)
+SENSOR_STATE = Enum(
+    "SensorState",
+    "What the motion sensor does.",
+    (
+        ("ABSENT", 0, "nobody answers on its bus, or another chip"),
+        ("IDLE", 1, "there, and asleep"),
+        ("RUNNING", 2, "takes samples"),
+        ("TESTING", 3, "tests itself"),
+        ("FAILED", 4, "it answered once, and does not any more"),
+    ),
+)
+
+SENSOR_VERDICT = Enum(
+    "SensorVerdict",
+    "What the sensor's self-test said.",
+    (
+        ("UNTESTED", 0, "none was asked for"),
+        ("UNDER_TEST", 1, "not yet known: ask again"),
+        ("PASSED", 2, "every axis changed by what the limits allow"),
+        ("NOT_PASSED", 3, "an axis did not, or the test was cut short"),
+    ),
+)
+
+ENUMS = (ERROR_CODE, ARITHMETIC, DATA_FORM, RESET_CAUSE, SENSOR_STATE, SENSOR_VERDICT)
 
 ERROR_BODY = (
     Field("request", "u8", "type of the request that was refused, 0 for a frame not understood"),
@@ -156,7 +181,11 @@ MESSAGES = (
             Field("output_zero_point", "i32", "code of the real value 0"),
             Field("layer_count", "u16", "entries of the layer table"),
             Field("model_hash", "u8[32]", "SHA-256 of the .tflite the model was emitted from"),
-            Field("firmware_hash", "u8[8]", "start of the SHA-256 of the firmware's sources"),
+            Field(
+                "firmware_hash",
+                "u8[8]",
+                "start of the SHA-256 of the firmware's sources (0: a sketch of somebody's own)",
+            ),
             Field("names", "str", "board, model, firmware version, raw unit; NUL between"),
         ),
     ),
@@ -292,6 +321,73 @@ MESSAGES = (
             Field("bad_frames", "u32", "frames refused (CRC, COBS, length)"),
             Field("overruns", "u32", "bytes lost: receiver overrun or a full ring"),
             Field("line_errors", "u32", "framing, noise and break errors"),
+        ),
+    ),
+    Message(
+        0x38,
+        "SENSOR",
+        "The motion sensor: which, what it does, and what it has counted since the device started.",
+        (),
+        (
+            Field("state", "u8", "a SensorState"),
+            Field("id", "u8", "what its WHO_AM_I register said"),
+            Field("accel_range", "u16", "of the accelerometer, ± g"),
+            Field("gyro_range", "u16", "of the gyroscope, ± degrees per second"),
+            Field("accel_unit", "f32", "g per count"),
+            Field("gyro_unit", "f32", "rad/s per count"),
+            Field("rate", "u32", "nominal samples in 1,000 seconds; the chip's own clock counts"),
+            Field("fifo", "u16", "samples the chip holds"),
+            Field("ring", "u16", "samples the device holds"),
+            Field("stream", "u32", "the running stream, 0: none"),
+            Field("taken", "u32", "samples of that stream so far"),
+            Field("overruns", "u32", "times that the chip's FIFO ran over"),
+            Field("bus_errors", "u32", "transfers that the chip did not answer"),
+            Field("name", "str", "the chip"),
+        ),
+    ),
+    Message(
+        0x39,
+        "SENSOR_START",
+        "Begins a stream of samples, ending another one; one that runs already goes on.",
+        (Field("stream", "u32", "a number of the host's choice, not 0: another one begins anew"),),
+        (Field("stream", "u32", "the running stream"),),
+    ),
+    Message(
+        0x3A,
+        "SENSOR_STOP",
+        "Ends a stream; one that does not run has ended.",
+        (Field("stream", "u32", "the stream meant"),),
+        (Field("stream", "u32", "the running stream, 0: none"),),
+    ),
+    Message(
+        0x3B,
+        "SENSOR_SAMPLES",
+        "Samples of a stream from a number on, as many as are there and fit a frame.",
+        (
+            Field("stream", "u32", "the stream meant"),
+            Field("first", "u32", "number of the first sample wanted"),
+        ),
+        (
+            Field("first", "u32", "number of the first sample here; larger: those before are lost"),
+            Field("taken", "u32", "samples of the stream so far: the number of the next one"),
+            Field("breaks", "u32", "times that samples were lost before they had a number"),
+            Field("gap", "u32", "number of the first sample after the last of these"),
+            Field("data", "bytes", "per sample: u32 µs (taken out of the FIFO), i16[6] counts"),
+        ),
+    ),
+    Message(
+        0x3C,
+        "SENSOR_TEST",
+        "Begins a self-test, ending a stream, or says how the one of that number goes.",
+        (Field("test", "u32", "a number of the host's choice, not 0"),),
+        (
+            Field("verdict", "u8", "a SensorVerdict"),
+            Field("accel_unit", "f32", "g per count"),
+            Field("gyro_unit", "f32", "degrees per second per count, in the test's range"),
+            Field("off", "i16[6]", "mean of each value without the test's force, counts"),
+            Field("on", "i16[6]", "the same with it"),
+            Field("accel_limits", "f32[2]", "least and largest change that passes, g"),
+            Field("gyro_limits", "f32[2]", "the same, degrees per second"),
         ),
     ),
     Message(

@@ -99,6 +99,69 @@ static void link_counts(struct wire_link_reply *reply) {
     reply->line_errors = 22;
 }
 
+/* A sensor that runs stream 5, whose sample n has the values n to n + 5, and keeps samples 2 to 99.
+ */
+enum { STREAM = 5, OLDEST = 2, TAKEN = 100, SAMPLE_SIZE = 16 };
+
+static const char *sensor_status(struct wire_sensor_reply *reply) {
+    *reply = (struct wire_sensor_reply){.state = WIRE_SENSOR_STATE_RUNNING,
+                                        .id = 0x68,
+                                        .accel_range = 8,
+                                        .gyro_range = 2000,
+                                        .accel_unit = 0.25f,
+                                        .gyro_unit = 0.5f,
+                                        .rate = 119000,
+                                        .fifo = 32,
+                                        .ring = 256,
+                                        .stream = STREAM,
+                                        .taken = TAKEN,
+                                        .overruns = 3,
+                                        .bus_errors = 4};
+    return "fakesensor";
+}
+
+static bool sensor_start(uint32_t stream) {
+    return stream == STREAM;
+}
+
+static uint32_t sensor_stop(uint32_t stream) {
+    return stream == STREAM ? 0 : STREAM;
+}
+
+static bool sensor_samples(const struct wire_sensor_samples_request *request,
+                           struct wire_sensor_samples_reply *reply, uint8_t *data, size_t *size) {
+    if (request->stream != STREAM)
+        return false;
+    *reply = (struct wire_sensor_samples_reply){.first = request->first > OLDEST ? request->first
+                                                                                 : OLDEST,
+                                                .taken = TAKEN,
+                                                .breaks = 1,
+                                                .gap = 7};
+    size_t used = 0;
+    for (uint32_t n = reply->first; n < TAKEN && used + SAMPLE_SIZE <= *size; n++) {
+        wire_put_u32(data + used, 1000 * n);
+        for (uint32_t i = 0; i < 6; i++)
+            wire_put_i16(data + used + 4 + 2 * i, (int16_t)(n + i));
+        used += SAMPLE_SIZE;
+    }
+    *size = used;
+    return true;
+}
+
+static bool sensor_test(uint32_t test, struct wire_sensor_test_reply *reply) {
+    *reply = (struct wire_sensor_test_reply){.verdict = WIRE_SENSOR_VERDICT_PASSED,
+                                             .accel_unit = 0.25f,
+                                             .gyro_unit = 0.5f,
+                                             .off = {1, -2, 3, -4, 5, -6},
+                                             .on = {11, 12, 13, 14, 15, 16},
+                                             .accel_limits = {0.5f, 2},
+                                             .gyro_limits = {16, 256}};
+    return test == STREAM;
+}
+
+static const struct wire_sensor_ops sensor = {sensor_status, sensor_start, sensor_stop,
+                                              sensor_samples, sensor_test};
+
 void fake_device_init(struct fake_device *device, const struct fake_options *options) {
     memset(device, 0, sizeof *device);
     input_size = options->input_size;
@@ -134,7 +197,7 @@ void fake_device_init(struct fake_device *device, const struct fake_options *opt
                      .boot_id = options->boot_id,
                      .device_id = 0x1122334455667788,
                      .reset_cause = WIRE_RESET_CAUSE_SOFTWARE},
-        .ops = {cycles, memory, last_fault, link_counts},
+        .ops = {cycles, memory, last_fault, link_counts, options->has_no_sensor ? NULL : &sensor},
         .staging = device->staging,
         .staging_size = options->staging_size,
     };

@@ -29,6 +29,7 @@ struct fake_options {
     uint32_t boot_id;
     uint32_t has_preprocessing;
     int32_t failing_layer; /* returns 7; -1: none */
+    uint32_t has_no_sensor;
 };
 
 void fake_device_init(struct fake_device *device, const struct fake_options *options);

@@ -35,6 +35,7 @@ class Options(ctypes.Structure):
         ("boot_id", c_uint32),
         ("has_preprocessing", c_uint32),
         ("failing_layer", c_int32),
+        ("has_no_sensor", c_uint32),
     )
 
 
@@ -103,9 +104,16 @@ class CDevice:
         boot_id: int = 77,
         has_preprocessing: int = 1,
         failing_layer: int = -1,
+        has_no_sensor: int = 0,
     ) -> None:
         options = Options(
-            input_size, layers, staging_size, boot_id, has_preprocessing, failing_layer
+            input_size,
+            layers,
+            staging_size,
+            boot_id,
+            has_preprocessing,
+            failing_layer,
+            has_no_sensor,
         )
         self.options = options
         self._library = library

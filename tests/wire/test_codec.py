@@ -30,7 +30,7 @@ CLASSES: list[type[Body]] = [
 ]  # fmt: skip
 RANGES = {
     "u8": (0, 255), "u16": (0, 2**16 - 1), "u32": (0, 2**32 - 1), "u64": (0, 2**64 - 1),
-    "i32": (-(2**31), 2**31 - 1),
+    "i16": (-(2**15), 2**15 - 1), "i32": (-(2**31), 2**31 - 1),
 }  # fmt: skip
 BODIES = {m.type: m.request for m in MESSAGES} | {m.type | REPLY_BIT: m.reply for m in MESSAGES}
 BODIES[ERROR_TYPE] = ERROR_BODY
@@ -42,11 +42,9 @@ def values(field: Field) -> st.SearchStrategy[typing.Any]:
     if field.type == "str":
         return st.text(max_size=20)
     base, count = split_type(field.type)
-    if base == "f32":
-        return st.floats(width=32, allow_nan=False)
     if count > 1 and base == "u8":
         return st.binary(min_size=count, max_size=count)
-    number = st.integers(*RANGES[base])
+    number = st.floats(width=32, allow_nan=False) if base == "f32" else st.integers(*RANGES[base])
     return number if count == 1 else st.tuples(*[number] * count)
 
 

@@ -33,4 +33,11 @@ void wire_run_layer(struct wire_exchange *x);
 void wire_cycles(struct wire_exchange *x);
 void wire_layer(struct wire_exchange *x);
 
+/* Handlers of the requests to the sensor, in wire_sensor.c. */
+void wire_sensor(struct wire_exchange *x);
+void wire_sensor_start(struct wire_exchange *x);
+void wire_sensor_stop(struct wire_exchange *x);
+void wire_sensor_samples(struct wire_exchange *x);
+void wire_sensor_test(struct wire_exchange *x);
+
 #endif

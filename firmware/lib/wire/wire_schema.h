@@ -39,6 +39,8 @@ enum wire_error_code {
     WIRE_ERROR_CODE_UNSUPPORTED = 8,
     /* the model returned an error; detail: its return value */
     WIRE_ERROR_CODE_INVOKE = 9,
+    /* no sensor answers, or no such stream; detail: the running one, 0: none */
+    WIRE_ERROR_CODE_SENSOR = 10,
 };
 
 /* The int8 arithmetic the device's model was built with. */
@@ -75,6 +77,32 @@ enum wire_reset_cause {
     WIRE_RESET_CAUSE_OTHER = 5,
 };
 
+/* What the motion sensor does. */
+enum wire_sensor_state {
+    /* nobody answers on its bus, or another chip */
+    WIRE_SENSOR_STATE_ABSENT = 0,
+    /* there, and asleep */
+    WIRE_SENSOR_STATE_IDLE = 1,
+    /* takes samples */
+    WIRE_SENSOR_STATE_RUNNING = 2,
+    /* tests itself */
+    WIRE_SENSOR_STATE_TESTING = 3,
+    /* it answered once, and does not any more */
+    WIRE_SENSOR_STATE_FAILED = 4,
+};
+
+/* What the sensor's self-test said. */
+enum wire_sensor_verdict {
+    /* none was asked for */
+    WIRE_SENSOR_VERDICT_UNTESTED = 0,
+    /* not yet known: ask again */
+    WIRE_SENSOR_VERDICT_UNDER_TEST = 1,
+    /* every axis changed by what the limits allow */
+    WIRE_SENSOR_VERDICT_PASSED = 2,
+    /* an axis did not, or the test was cut short */
+    WIRE_SENSOR_VERDICT_NOT_PASSED = 3,
+};
+
 static inline uint8_t wire_get_u8(const uint8_t *in) {
     return in[0];
 }
@@ -99,6 +127,10 @@ static inline void wire_put_u16(uint8_t *out, uint16_t value) {
 static inline void wire_put_u32(uint8_t *out, uint32_t value) {
     wire_put_u16(out, (uint16_t)value);
     wire_put_u16(out + 2, (uint16_t)(value >> 16));
+}
+
+static inline void wire_put_i16(uint8_t *out, int16_t value) {
+    wire_put_u16(out, (uint16_t)value);
 }
 
 static inline void wire_put_i32(uint8_t *out, int32_t value) {
@@ -171,7 +203,7 @@ struct wire_hello_reply {
     uint16_t layer_count;
     /* SHA-256 of the .tflite the model was emitted from */
     uint8_t model_hash[32];
-    /* start of the SHA-256 of the firmware's sources */
+    /* start of the SHA-256 of the firmware's sources (0: a sketch of somebody's own) */
     uint8_t firmware_hash[8];
 };
 
@@ -535,6 +567,208 @@ static inline void wire_link_reply_pack(uint8_t *out, const struct wire_link_rep
     wire_put_u32(out + 4, v->bad_frames);
     wire_put_u32(out + 8, v->overruns);
     wire_put_u32(out + 12, v->line_errors);
+}
+
+/* The motion sensor: which, what it does, and what it has counted since the device started. */
+#define WIRE_SENSOR 0x38u
+#define WIRE_SENSOR_REQUEST_SIZE 0u
+#define WIRE_SENSOR_REQUEST_TAIL 0
+#define WIRE_SENSOR_REPLY_SIZE 38u
+
+struct wire_sensor_reply {
+    /* a SensorState */
+    uint8_t state;
+    /* what its WHO_AM_I register said */
+    uint8_t id;
+    /* of the accelerometer, ± g */
+    uint16_t accel_range;
+    /* of the gyroscope, ± degrees per second */
+    uint16_t gyro_range;
+    /* g per count */
+    float accel_unit;
+    /* rad/s per count */
+    float gyro_unit;
+    /* nominal samples in 1,000 seconds; the chip's own clock counts */
+    uint32_t rate;
+    /* samples the chip holds */
+    uint16_t fifo;
+    /* samples the device holds */
+    uint16_t ring;
+    /* the running stream, 0: none */
+    uint32_t stream;
+    /* samples of that stream so far */
+    uint32_t taken;
+    /* times that the chip's FIFO ran over */
+    uint32_t overruns;
+    /* transfers that the chip did not answer */
+    uint32_t bus_errors;
+};
+
+static inline void wire_sensor_reply_pack(uint8_t *out, const struct wire_sensor_reply *v) {
+    wire_put_u8(out, v->state);
+    wire_put_u8(out + 1, v->id);
+    wire_put_u16(out + 2, v->accel_range);
+    wire_put_u16(out + 4, v->gyro_range);
+    wire_put_f32(out + 6, v->accel_unit);
+    wire_put_f32(out + 10, v->gyro_unit);
+    wire_put_u32(out + 14, v->rate);
+    wire_put_u16(out + 18, v->fifo);
+    wire_put_u16(out + 20, v->ring);
+    wire_put_u32(out + 22, v->stream);
+    wire_put_u32(out + 26, v->taken);
+    wire_put_u32(out + 30, v->overruns);
+    wire_put_u32(out + 34, v->bus_errors);
+}
+
+/* Begins a stream of samples, ending another one; one that runs already goes on. */
+#define WIRE_SENSOR_START 0x39u
+#define WIRE_SENSOR_START_REQUEST_SIZE 4u
+#define WIRE_SENSOR_START_REQUEST_TAIL 0
+
+struct wire_sensor_start_request {
+    /* a number of the host's choice, not 0: another one begins anew */
+    uint32_t stream;
+};
+
+static inline struct wire_sensor_start_request wire_sensor_start_request_unpack(const uint8_t *in) {
+    struct wire_sensor_start_request v;
+    v.stream = wire_get_u32(in);
+    return v;
+}
+
+#define WIRE_SENSOR_START_REPLY_SIZE 4u
+
+struct wire_sensor_start_reply {
+    /* the running stream */
+    uint32_t stream;
+};
+
+static inline void wire_sensor_start_reply_pack(uint8_t *out,
+                                                const struct wire_sensor_start_reply *v) {
+    wire_put_u32(out, v->stream);
+}
+
+/* Ends a stream; one that does not run has ended. */
+#define WIRE_SENSOR_STOP 0x3Au
+#define WIRE_SENSOR_STOP_REQUEST_SIZE 4u
+#define WIRE_SENSOR_STOP_REQUEST_TAIL 0
+
+struct wire_sensor_stop_request {
+    /* the stream meant */
+    uint32_t stream;
+};
+
+static inline struct wire_sensor_stop_request wire_sensor_stop_request_unpack(const uint8_t *in) {
+    struct wire_sensor_stop_request v;
+    v.stream = wire_get_u32(in);
+    return v;
+}
+
+#define WIRE_SENSOR_STOP_REPLY_SIZE 4u
+
+struct wire_sensor_stop_reply {
+    /* the running stream, 0: none */
+    uint32_t stream;
+};
+
+static inline void wire_sensor_stop_reply_pack(uint8_t *out,
+                                               const struct wire_sensor_stop_reply *v) {
+    wire_put_u32(out, v->stream);
+}
+
+/* Samples of a stream from a number on, as many as are there and fit a frame. */
+#define WIRE_SENSOR_SAMPLES 0x3Bu
+#define WIRE_SENSOR_SAMPLES_REQUEST_SIZE 8u
+#define WIRE_SENSOR_SAMPLES_REQUEST_TAIL 0
+
+struct wire_sensor_samples_request {
+    /* the stream meant */
+    uint32_t stream;
+    /* number of the first sample wanted */
+    uint32_t first;
+};
+
+static inline struct wire_sensor_samples_request
+wire_sensor_samples_request_unpack(const uint8_t *in) {
+    struct wire_sensor_samples_request v;
+    v.stream = wire_get_u32(in);
+    v.first = wire_get_u32(in + 4);
+    return v;
+}
+
+#define WIRE_SENSOR_SAMPLES_REPLY_SIZE 16u
+
+struct wire_sensor_samples_reply {
+    /* number of the first sample here; larger: those before are lost */
+    uint32_t first;
+    /* samples of the stream so far: the number of the next one */
+    uint32_t taken;
+    /* times that samples were lost before they had a number */
+    uint32_t breaks;
+    /* number of the first sample after the last of these */
+    uint32_t gap;
+};
+
+static inline void wire_sensor_samples_reply_pack(uint8_t *out,
+                                                  const struct wire_sensor_samples_reply *v) {
+    wire_put_u32(out, v->first);
+    wire_put_u32(out + 4, v->taken);
+    wire_put_u32(out + 8, v->breaks);
+    wire_put_u32(out + 12, v->gap);
+}
+
+/* Begins a self-test, ending a stream, or says how the one of that number goes. */
+#define WIRE_SENSOR_TEST 0x3Cu
+#define WIRE_SENSOR_TEST_REQUEST_SIZE 4u
+#define WIRE_SENSOR_TEST_REQUEST_TAIL 0
+
+struct wire_sensor_test_request {
+    /* a number of the host's choice, not 0 */
+    uint32_t test;
+};
+
+static inline struct wire_sensor_test_request wire_sensor_test_request_unpack(const uint8_t *in) {
+    struct wire_sensor_test_request v;
+    v.test = wire_get_u32(in);
+    return v;
+}
+
+#define WIRE_SENSOR_TEST_REPLY_SIZE 49u
+
+struct wire_sensor_test_reply {
+    /* a SensorVerdict */
+    uint8_t verdict;
+    /* g per count */
+    float accel_unit;
+    /* degrees per second per count, in the test's range */
+    float gyro_unit;
+    /* mean of each value without the test's force, counts */
+    int16_t off[6];
+    /* the same with it */
+    int16_t on[6];
+    /* least and largest change that passes, g */
+    float accel_limits[2];
+    /* the same, degrees per second */
+    float gyro_limits[2];
+};
+
+static inline void wire_sensor_test_reply_pack(uint8_t *out,
+                                               const struct wire_sensor_test_reply *v) {
+    wire_put_u8(out, v->verdict);
+    wire_put_f32(out + 1, v->accel_unit);
+    wire_put_f32(out + 5, v->gyro_unit);
+    for (size_t i = 0; i < 6; i++) {
+        wire_put_i16(out + 9 + 2 * i, v->off[i]);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        wire_put_i16(out + 21 + 2 * i, v->on[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        wire_put_f32(out + 33 + 4 * i, v->accel_limits[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        wire_put_f32(out + 41 + 4 * i, v->gyro_limits[i]);
+    }
 }
 
 /* Restarts the device once the reply has left. */

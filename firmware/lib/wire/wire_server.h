@@ -34,12 +34,26 @@ struct wire_identity {
     uint8_t reset_cause; /* enum wire_reset_cause */
 };
 
+/* The motion sensor. `status` probes a sensor that is not at work, and returns its name. `start`
+ * and `test` return false where no sensor answers. `stop` returns the stream that runs then, 0 for
+ * none. `samples` returns false for a stream that does not run; `*size` is the room at `data`, then
+ * what was used of it. */
+struct wire_sensor_ops {
+    const char *(*status)(struct wire_sensor_reply *status);
+    bool (*start)(uint32_t stream);
+    uint32_t (*stop)(uint32_t stream);
+    bool (*samples)(const struct wire_sensor_samples_request *request,
+                    struct wire_sensor_samples_reply *reply, uint8_t *data, size_t *size);
+    bool (*test)(uint32_t test, struct wire_sensor_test_reply *reply);
+};
+
 /* What only the hardware knows. Each fills the fields named here; the server fills the rest. */
 struct wire_ops {
     uint32_t (*cycles)(void);                                /* wrapping counter */
     void (*memory)(struct wire_memory_reply *memory);        /* all but `arena` */
     void (*last_fault)(struct wire_last_fault_reply *fault); /* all */
     void (*link)(struct wire_link_reply *link);              /* `overruns`, `line_errors` */
+    const struct wire_sensor_ops *sensor;                    /* NULL: the firmware drives none */
 };
 
 struct wire_config {

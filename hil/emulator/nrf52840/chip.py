@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hil.emulator.bus import BusError, Peripheral
 from hil.emulator.chip import Chip, Memory, ResetKind, StartState
 from hil.emulator.exceptions import FIRST_IRQ
+from hil.emulator.nrf52840.timer import NrfTimer
+from hil.emulator.nrf52840.twi import NrfTwi
 from hil.emulator.nrf52840.uart import NrfUart
 from hil.emulator.nrf52840.usb import Hidden, Usbd
+from hil.emulator.sensors.imu import Imu
+from hil.emulator.sensors.lsm9ds1 import Lsm9ds1
 from hil.emulator.state import CoreState
+from hil.emulator.timer import Timer
 from hil.emulator.uart import Uart
 from hil.emulator.usb import UsbController, raise_interrupt
 
@@ -103,11 +110,18 @@ class Gpio(Peripheral):
         self.store(0x504)
         self.on(0x508, lambda: self[0x504], lambda value: self._set(self[0x504] | value))
         self.on(0x50C, lambda: self[0x504], lambda value: self._set(self[0x504] & ~value))
+        #: Told of every change of the output levels.
+        self.on_output: Callable[[], None] = lambda: None
         for pin in range(32):
             self.store(0x700 + 4 * pin, 2)
 
     def _set(self, value: int) -> None:
         self[0x504] = value
+        self.on_output()
+
+    def drives_high(self, pin: int) -> bool:
+        """Return whether a pin is an output and high."""
+        return bool(self[0x504] >> pin & 1 and self[0x700 + 4 * pin] & 1)
 
     def read(self, offset: int, size: int) -> int:
         """Return a register, counted from the block the port belongs to."""
@@ -162,6 +176,10 @@ class Nrf52840(Chip):
         hidden = Hidden()
         self._usb = PoweredUsbd(core, hidden, self._power)
         self._uart = NrfUart(core)
+        self._timer = NrfTimer(core, self.core_hz)
+        self._sensor = Lsm9ds1(core.now, self.core_hz)
+        self._ports = Gpio("GPIO P0", 0x50000500), Gpio("GPIO P1", 0x50000800)
+        self._ports[0].on_output = self._switch_sensor
         self._peripherals: list[Peripheral] = [
             Ficr(device_id),
             self._power,
@@ -170,14 +188,33 @@ class Nrf52840(Chip):
             Switches("NVMC", 0x4001E000, (), (0x540,)),
             self._usb,
             hidden,
-            Gpio("GPIO P0", 0x50000500),
-            Gpio("GPIO P1", 0x50000800),
+            self._timer,
+            NrfTwi(self._sensor, self._is_bus_powered),
+            *self._ports,
         ]
+
+    def _is_bus_powered(self) -> bool:
+        """P0.22 is the sensor's supply, P1.00 that of the bus's pull-ups."""
+        return self._ports[0].drives_high(22) and self._ports[1].drives_high(0)
+
+    def _switch_sensor(self) -> None:
+        if not self._ports[0].drives_high(22):
+            self._sensor.reset()
 
     @property
     def uart(self) -> Uart:
         """UART0."""
         return self._uart
+
+    @property
+    def timer(self) -> Timer:
+        """TIMER0."""
+        return self._timer
+
+    @property
+    def sensor(self) -> Imu:
+        """The LSM9DS1 of the Nano 33 BLE Sense."""
+        return self._sensor
 
     @property
     def usb(self) -> UsbController | None:

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from hil.emulator.bus import BusError, Peripheral
 from hil.emulator.chip import Chip, Memory, ResetKind, StartState
 from hil.emulator.exceptions import FIRST_IRQ
+from hil.emulator.sensors.imu import Imu
+from hil.emulator.sensors.lsm6dsm import Lsm6dsm
 from hil.emulator.state import CoreState
+from hil.emulator.stm32l476.spi import Bus, StmSpi
+from hil.emulator.stm32l476.timer import StmTimer
 from hil.emulator.stm32l476.uart import StmUart
 from hil.emulator.stm32l476.usb import OtgFs, Surroundings
+from hil.emulator.timer import Timer
 from hil.emulator.uart import Uart
 from hil.emulator.usb import UsbController, raise_interrupt
 
@@ -197,9 +202,17 @@ class Gpio(Peripheral):
         for offset in (0x04, 0x08, 0x0C, 0x14, 0x20, 0x24):
             self.store(offset)
         self.on(0x18, write=self._set_reset)
+        #: Told of every change of the output levels.
+        self.on_output: Callable[[], None] = lambda: None
 
     def _set_reset(self, value: int) -> None:
         self[0x14] = self[0x14] & ~(value >> 16) | value & 0xFFFF
+        self.on_output()
+
+    def drives(self, pin: int) -> int | None:
+        """Return the level of an output, None where the pin is none."""
+        is_output = self[0x00] >> 2 * pin & 3 == 1
+        return self[0x14] >> pin & 1 if is_output else None
 
 
 class Stm32l476(Chip):
@@ -221,6 +234,10 @@ class Stm32l476(Chip):
         self._usb = OtgFs(core, Surroundings(self._has_usb_clock, self._lack_of_usb, self.core_hz))
         self._rcc.otg = self._usb
         self._syscfg = Syscfg()
+        self._timer = StmTimer(core, self.core_hz, self._rcc.core_hz)
+        self._sensor = Lsm6dsm(core.now, self.core_hz)
+        self._sensor_bus = Bus(self._sensor)
+        self._ports[1].on_output = self._select_sensor
         self._peripherals: list[Peripheral] = [
             self._rcc,
             self._uart,
@@ -229,8 +246,17 @@ class Stm32l476(Chip):
             self._syscfg,
             Flash(),
             Uid(device_id),
+            self._timer,
+            StmSpi(self._sensor_bus, core.now),
             *self._ports,
         ]
+
+    def _select_sensor(self) -> None:
+        a, b, c = self._ports[:3]
+        selected = b.drives(12) == 0
+        if selected and (c.drives(4), b.drives(1), a.drives(3)) != (1, 1, 1):
+            raise BusError("SPI2: LSM303AGR or LPS22HB, on the same line, is not deselected")
+        self._sensor_bus.select(selected)
 
     @property
     def uart(self) -> Uart:
@@ -262,6 +288,16 @@ class Stm32l476(Chip):
     def on_leave(self, leave: Callable[[str], None]) -> None:
         """Take what is called when the ROM is mapped at 0."""
         self._syscfg.leave = leave
+
+    @property
+    def timer(self) -> Timer:
+        """TIM2."""
+        return self._timer
+
+    @property
+    def sensor(self) -> Imu:
+        """The SensorTile's LSM6DSM."""
+        return self._sensor
 
     @property
     def peripherals(self) -> list[Peripheral]:

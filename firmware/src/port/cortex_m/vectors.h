@@ -23,6 +23,7 @@ union vector_entry {
 void uart_interrupt(void);
 void usb_interrupt(void);
 void power_interrupt(void);
+void timer_interrupt(void);
 void clock_interrupt(void);
 
 #endif

@@ -135,6 +135,10 @@ void hal_fault(struct hal_fault *fault) {
     *fault = (struct hal_fault){0};
 }
 
+struct hal_sensor hal_sensor(void) {
+    return (struct hal_sensor){0};
+}
+
 uint8_t *hal_spare_ram(size_t *size) {
     static _Alignas(8) uint8_t spare[256 * 1024];
     *size = sizeof spare;

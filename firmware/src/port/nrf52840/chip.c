@@ -21,12 +21,6 @@ static void start_crystal(void) {
         ;
 }
 
-/* At least `milliseconds`: a loop takes four cycles or more. */
-static void pause(uint32_t milliseconds) {
-    for (uint32_t i = 0; i < milliseconds * (CORE_CLOCK_HZ / 4000U); i++)
-        __asm volatile("");
-}
-
 /* A bootloader leaves its device on the bus. A hub takes some milliseconds without the pull-up for
  * a device that has left, and reads the new one's descriptors. */
 static void leave_bus(void) {
@@ -34,14 +28,14 @@ static void leave_bus(void) {
         return;
     USBD_INTENCLR = 0xFFFFFFFFU;
     USBD_USBPULLUP = 0U;
-    pause(BUS_MILLISECONDS);
+    core_pause(BUS_MILLISECONDS, CORE_CLOCK_HZ);
     USBD_ENABLE = 0U;
 }
 
 /* The request that asked for it is still being answered, which USBD does by itself. */
 void chip_enter_bootloader(void) {
     POWER_GPREGRET = STAY_IN_BOOTLOADER;
-    pause(BUS_MILLISECONDS);
+    core_pause(BUS_MILLISECONDS, CORE_CLOCK_HZ);
     USBD_USBPULLUP = 0U;
     core_reset();
 }

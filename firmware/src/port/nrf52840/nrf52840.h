@@ -27,6 +27,23 @@
  *   UART0 TXD           0x4000251C            written
  *   UART0 BAUDRATE      0x40002524
  *   UART0 CONFIG        0x4000256C            0: no parity, no flow control
+ *   TWI0 (twi.c)        0x40003000   6.31     the one without EasyDMA
+ *     STARTRX, STARTTX, STOP, RESUME  000, 008, 014, 020   1
+ *     STOPPED, RXDREADY, TXDSENT, ERROR  104, 108, 11C, 124   read, 0
+ *     SHORTS              200                 after a byte: suspend, or stop
+ *     INTENCLR            308                 all
+ *     ERRORSRC            4C4                 cleared by writing ones
+ *     ENABLE              500                 0, 5
+ *     PSELSCL, PSELSDA    508, 50C            P0.15, P0.14
+ *     RXD, TXD            518, 51C            read, written
+ *     FREQUENCY, ADDRESS  524, 588
+ *   TIMER0 (timer.c)    0x40008000   6.30     microseconds, while the sensor is at work
+ *     START, STOP, CLEAR  000, 004, 00C       1
+ *     CAPTURE[1]          044                 1: the count is then in CC[1]
+ *     COMPARE[0]          140                 0
+ *     INTENSET            304                 COMPARE[0]
+ *     MODE, BITMODE, PRESCALER  504, 508, 510   timer, 32 bits, 1 MHz
+ *     CC[0], CC[1]        540, 544
  *   RTC1 STOP           0x40011004   6.22     1: the bootloader's tick
  *   RTC1 INTENCLR       0x40011308            all
  *   RTC1 EVTENCLR       0x40011348            all
@@ -46,10 +63,14 @@
  *     EPIN, EPOUT         600, 700            PTR, MAXCNT, AMOUNT, 0x14 apart
  *     0x40027C1C                              errata 199
  *   0x4006EC00, C14, D14                      errata 171, 187, 211
- *   P1 OUTSET           0x50000808   6.9      TXD idles high
- *   P1 PIN_CNF[3], [10] 0x50000A0C, A28       TXD output, RXD input with pull-up
+ *   P0 OUTSET, OUTCLR   0x50000508   6.9      the sensor's power
+ *   P0 PIN_CNF[14], [15], [22]  0x50000738…   SDA, SCL; power, output
+ *   P1 OUTSET, OUTCLR   0x50000808   6.9      TXD idles high; the pull-ups of SDA and SCL
+ *   P1 PIN_CNF[0], [3], [10]  0x50000A00, A0C, A28   pull-ups' supply and TXD output, RXD input
+ *                                             with pull-up
  *
- * Interrupts: POWER is number 0, UART0 2, USBD 39 (section 4.2.4: the peripheral's ID). */
+ * Interrupts: POWER is number 0, UART0 2, TIMER0 8, USBD 39 (section 4.2.4: the peripheral's ID).
+ */
 #ifndef NRF52840_H
 #define NRF52840_H
 
@@ -101,6 +122,46 @@
 #define UART0_BAUDRATE REGISTER(0x40002524U)
 #define UART0_CONFIG REGISTER(0x4000256CU)
 #define UART0_INTERRUPT 2U
+
+#define TWI0_TASKS_STARTRX REGISTER(0x40003000U)
+#define TWI0_TASKS_STARTTX REGISTER(0x40003008U)
+#define TWI0_TASKS_STOP REGISTER(0x40003014U)
+#define TWI0_TASKS_RESUME REGISTER(0x40003020U)
+#define TWI0_EVENTS_STOPPED REGISTER(0x40003104U)
+#define TWI0_EVENTS_RXDREADY REGISTER(0x40003108U)
+#define TWI0_EVENTS_TXDSENT REGISTER(0x4000311CU)
+#define TWI0_EVENTS_ERROR REGISTER(0x40003124U)
+#define TWI0_SHORTS REGISTER(0x40003200U)
+#define TWI_SHORTS_BB_SUSPEND (1U << 0)
+#define TWI_SHORTS_BB_STOP (1U << 1)
+#define TWI0_INTENCLR REGISTER(0x40003308U)
+#define TWI0_ERRORSRC REGISTER(0x400034C4U)
+#define TWI_ERRORSRC_ALL 7U
+#define TWI0_ENABLE REGISTER(0x40003500U)
+#define TWI_ENABLE_TWI 5U
+#define TWI0_PSELSCL REGISTER(0x40003508U)
+#define TWI0_PSELSDA REGISTER(0x4000350CU)
+#define TWI0_RXD REGISTER(0x40003518U)
+#define TWI0_TXD REGISTER(0x4000351CU)
+#define TWI0_FREQUENCY REGISTER(0x40003524U)
+#define TWI_FREQUENCY_K250 0x04000000U
+#define TWI0_ADDRESS REGISTER(0x40003588U)
+
+#define TIMER0_TASKS_START REGISTER(0x40008000U)
+#define TIMER0_TASKS_STOP REGISTER(0x40008004U)
+#define TIMER0_TASKS_CLEAR REGISTER(0x4000800CU)
+#define TIMER0_TASKS_CAPTURE1 REGISTER(0x40008044U)
+#define TIMER0_EVENTS_COMPARE0 REGISTER(0x40008140U)
+#define TIMER0_INTENSET REGISTER(0x40008304U)
+#define TIMER_INT_COMPARE0 (1U << 16)
+#define TIMER0_MODE REGISTER(0x40008504U)
+#define TIMER_MODE_TIMER 0U
+#define TIMER0_BITMODE REGISTER(0x40008508U)
+#define TIMER_BITMODE_32 3U
+#define TIMER0_PRESCALER REGISTER(0x40008510U)
+#define TIMER_PRESCALER_1_MHZ 4U /* 16 MHz / 2^4 */
+#define TIMER0_CC(number) REGISTER(0x40008540U + 4U * (number))
+#define TIMER0_INTERRUPT 8U
 
 #define RTC1_TASKS_STOP REGISTER(0x40011004U)
 #define RTC1_INTENCLR REGISTER(0x40011308U)
@@ -161,9 +222,14 @@
 #define HIDDEN_187 REGISTER(0x4006ED14U)
 #define HIDDEN_187_ON 3U
 
+#define P0_OUTSET REGISTER(0x50000508U)
+#define P0_OUTCLR REGISTER(0x5000050CU)
+#define P0_PIN_CNF(pin) REGISTER(0x50000700U + 4U * (pin))
 #define P1_OUTSET REGISTER(0x50000808U)
+#define P1_OUTCLR REGISTER(0x5000080CU)
 #define P1_PIN_CNF(pin) REGISTER(0x50000A00U + 4U * (pin))
 #define PIN_CNF_OUTPUT 3U         /* direction output, input buffer disconnected */
 #define PIN_CNF_INPUT_PULLUP 0xCU /* direction input, buffer connected, pull-up */
+#define PIN_CNF_OPEN_DRAIN 0x600U /* direction input, buffer connected, drive S0D1 (PS 6.31.6) */
 
 #endif

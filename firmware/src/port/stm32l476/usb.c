@@ -12,7 +12,13 @@
  *
  * Erratum of the chip (ES0250, OTG_FS): a packet's words going into a transmit FIFO must not be
  * interleaved with accesses to other registers of the controller. All accesses are made from this
- * interrupt, or with interrupts off. */
+ * interrupt, or with interrupts off.
+ *
+ * The controller's revision, 3.10a, ends a transfer of endpoint 0 that was none: between a SETUP
+ * and its end, and when the status stage of an OUT request begins. The second sets
+ * DOEPINT.STSPHSRX, and no further SETUP ends until that is cleared. (Neither is in RM0351;
+ * TinyUSB's driver, dcd_dwc2.c, tells of it on this chip.) So only what brought a packet counts,
+ * and all of DOEPINT is cleared. */
 #include <string.h>
 
 #include "core.h"
@@ -39,7 +45,8 @@
 
 static uint8_t control_data[USB_EP0_SIZE], bulk_data[USB_EP0_SIZE], setup[8];
 static size_t control_size, bulk_size;
-static uint8_t setup_waits; /* a SETUP has been read off the FIFO and not yet been answered */
+static uint8_t setup_waits;  /* a SETUP has been read off the FIFO and not yet been answered */
+static uint8_t control_came; /* control_data is a packet that the core has not been given */
 
 static void wait_for(volatile const uint32_t *address, uint32_t bits, uint32_t value) {
     for (uint32_t i = 0; i < WAIT_LOOPS && (*address & bits) != value; i++)
@@ -188,7 +195,7 @@ static void bus_was_reset(void) {
     DOEPCTL(0U) |= EPCTL_SNAK;
     drop_packet(0U);
     expect_setups();
-    setup_waits = 0U;
+    setup_waits = control_came = 0U;
     usb_device_bus_reset();
 }
 
@@ -211,6 +218,7 @@ static void take_entry(void) {
     } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA && GRXSTSP_EPNUM(entry) == 0U) {
         take_packet(control_data, size);
         control_size = size;
+        control_came = 1U;
     } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA) {
         take_packet(bulk_data, size);
         bulk_size = size;
@@ -234,8 +242,10 @@ static void packets_came(void) {
     DOEPINT(number_of(USB_DATA_OUT)) = bulk;
     if (bulk & EPINT_XFRC)
         usb_device_received(USB_DATA_OUT, bulk_data, bulk_size);
-    if (control & EPINT_XFRC)
+    if (control & EPINT_XFRC && control_came) {
+        control_came = 0U;
         usb_device_received(0U, control_data, control_size);
+    }
     if (control & EPINT_STUP) {
         setup_waits = 0U;
         drop_packet(0U);

@@ -1,0 +1,1 @@
+"""The boards' motion sensors, modelled from ST's data sheets, and what moves them."""
