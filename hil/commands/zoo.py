@@ -9,9 +9,11 @@ from pathlib import Path
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
 from hil.strict_json import read_json, to_json
-from hil.zoo.collection import collect, specimens
+from hil.zoo.collection import collect, healthy_specimens, specimens
 from hil.zoo.faults import FAULTS
+from hil.zoo.healthy import train_missing
 from hil.zoo.score import Score, score, worse
+from hil.zoo.specimen import Specimen
 from hil.zoo.table import table
 
 #: What the committed matrix holds: causes named right in the quick subset and in the whole zoo.
@@ -21,6 +23,9 @@ MATRIX = PROJECT_DIR / "benchmarks" / "zoo_matrix.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--quick", action="store_true", help="each fault once, on one board")
+    parser.add_argument(
+        "--clean", type=int, metavar="N", help="only N runs without a fault, over 12 models"
+    )
     parser.add_argument("--only", metavar="NAME", help="faults whose name begins so")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
     parser.add_argument(
@@ -40,8 +45,7 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     if not 1 <= args.jobs <= 64:
         raise InputError(f"--jobs {args.jobs}: must be from 1 to 64")
-    wanted = specimens(args.quick, args.only)
-    result = score(collect(wanted, args.out, args.jobs, quiet=args.json))
+    result = score(collect(_wanted(args), args.out, args.jobs, quiet=args.json))
     _write(args.out / "score.json", to_json(result))
     lines = _compare(result, args)
     if args.json:
@@ -52,17 +56,30 @@ def execute(args: argparse.Namespace) -> int:
     return int(bool(lines))
 
 
+def _wanted(args: argparse.Namespace) -> list[Specimen]:
+    if args.clean is None:
+        return specimens(args.quick, args.only)
+    if args.quick or args.only:
+        raise InputError("--clean has no faults: leave out --quick and --only")
+    if not 1 <= args.clean <= 10_000:
+        raise InputError(f"--clean {args.clean}: must be from 1 to 10000")
+    wanted = healthy_specimens(args.clean)
+    train_missing(sorted({s.arch for s in wanted}), quiet=args.json)
+    return wanted
+
+
 def _compare(result: Score, args: argparse.Namespace) -> list[str]:
     """Return what is worse than committed; nothing is compared where a part was run."""
     if args.only:
         return []
-    which = "quick" if args.quick else "whole"
+    which = "clean" if args.clean else "quick" if args.quick else "whole"
     committed = read_json(MATRIX) if MATRIX.is_file() else {}
     if not isinstance(committed, dict):
         raise InputError(f"{MATRIX}: not a matrix; make it anew: tinyhil zoo --accept")
     if args.accept:
-        alarms = result.clean_alarms.right
-        _write(MATRIX, {**committed, which: {"alarms": alarms, "matrix": result.matrix}})
+        alarms = result.clean_alarms
+        found = {"alarms": alarms.right, "clean": alarms.total, "matrix": result.matrix}
+        _write(MATRIX, {**committed, which: found})
         return []
     before = committed.get(which)
     if not isinstance(before, dict):

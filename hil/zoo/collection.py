@@ -23,6 +23,7 @@ from tqdm import tqdm
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
 from hil.strict_json import from_json, to_json
+from hil.zoo import healthy
 from hil.zoo.faults import FAULTS, ON_BOARDS
 from hil.zoo.specimen import (
     BOARDS,
@@ -111,6 +112,12 @@ def specimens(quick: bool, only: str | None) -> list[Specimen]:
     made = [s for n in names for s in _of(n, quick)]
     pairs = [] if only else [_pair(*p) for p in PAIRS]
     return [*_clean(), *made, *(pairs[::4] if quick else pairs)]
+
+
+def healthy_specimens(count: int) -> list[Specimen]:
+    """Return `count` runs without a fault, over all models of healthy.py in turn."""
+    names = list(healthy.MODELS)
+    return [Specimen(names[i % len(names)], BOARDS[0], (), draw=i) for i in range(count)]
 
 
 def _clean() -> Iterator[Specimen]:

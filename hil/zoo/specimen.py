@@ -27,7 +27,7 @@ from hil.run.steps import Job, Options, prepare, run_on
 from hil.run.target import Target
 from hil.vectors import load_vectors, save_vectors
 from hil.verdict.diagnose import diagnose
-from hil.zoo import devices, recordings
+from hil.zoo import devices, healthy, recordings
 from hil.zoo.faults import FAULTS, ON_BOARDS, Fault
 
 MODELS: Final = PROJECT_DIR / "test_vectors" / "models"
@@ -42,17 +42,27 @@ PATIENCE_S: Final = 2.0
 
 @dataclass(frozen=True)
 class Specimen:
-    """What is run. faults: names and severities (0 to 2); none: a clean run."""
+    """What is run. faults: names and severities (0 to 2); none: a clean run.
+
+    arch: a reference model; with `draw`, the number of a run, a model of hil/zoo/healthy.py.
+    """
 
     arch: str
     board: str
     faults: tuple[tuple[str, int], ...]
+    draw: int | None = None
 
     @property
     def key(self) -> str:
         """A name that is also a file's."""
         planted = "+".join(f"{name}.{severity}" for name, severity in self.faults) or "clean"
-        return f"{self.arch}-{self.board}-{planted}"
+        drawn = "" if self.draw is None else f"-{self.draw}"
+        return f"{self.arch}-{self.board}-{planted}{drawn}"
+
+    @property
+    def folder(self) -> Path:
+        """The model it is made from."""
+        return (MODELS if self.draw is None else healthy.FOLDER) / self.arch
 
     @property
     def on_board(self) -> bool:
@@ -166,19 +176,19 @@ def _run(specimen: Specimen, scratch: Path) -> Run:
         for name, level in specimen.faults
     ]
     board = load_board(specimen.board)
-    model = _model(specimen.arch, planted, scratch)
+    model = _model(specimen.folder, planted, scratch)
     options = Options(
         board=board,
         backend="embedded" if specimen.on_board else "host",
         port=None,
         model=model,
-        vectors=_vectors(model, planted, scratch),
+        vectors=_vectors(specimen, model, planted, scratch),
         limit=specimen.windows,
         max_drop=2.0,
         command="tinyhil run",
         quiet=True,
     )
-    changed = model != MODELS / specimen.arch or options.vectors is not None
+    changed = model != specimen.folder or options.vectors is not None
     job = prepare(options) if changed else _unchanged(options)
     with _target(specimen, options, job, planted, scratch) as target:
         return run_on(target, options, job)
@@ -193,9 +203,8 @@ def _unchanged(options: Options) -> Job:
 Planted = tuple[Fault, str, float]
 
 
-def _model(arch: str, planted: list[Planted], scratch: Path) -> Path:
+def _model(model: Path, planted: list[Planted], scratch: Path) -> Path:
     """Return the model folder to run, changed where a fault is in its files."""
-    model = MODELS / arch
     for i, (fault, place, amount) in enumerate(p for p in planted if p[0].plane == "model"):
         changed = scratch / f"model{i}"
         import_module("pipeline.plant.files").change_folder(
@@ -205,11 +214,14 @@ def _model(arch: str, planted: list[Planted], scratch: Path) -> Path:
     return model
 
 
-def _vectors(model: Path, planted: list[Planted], scratch: Path) -> Path | None:
+def _vectors(specimen: Specimen, model: Path, planted: list[Planted], scratch: Path) -> Path | None:
     changes = [p for p in planted if p[0].plane == "recordings"]
-    if not changes:
+    if not changes and specimen.draw is None:
         return None
-    vectors = load_vectors(model / "vectors.npz")
+    if specimen.draw is not None:
+        vectors = healthy.draw(model, specimen.draw)
+    else:
+        vectors = load_vectors(model / "vectors.npz")
     for fault, place, amount in changes:
         vectors = recordings.plant(vectors, fault.how, place, amount)
     path = scratch / "recorded.npz"
