@@ -22,6 +22,7 @@ import pytest
 
 from hil.backend.base import BACKENDS, choose
 from hil.board import PROJECT_DIR, board_names, load_board
+from hil.commands.baseline import BASELINE_HELP, MAX_DRIFT_HELP
 from hil.errors import TinyhilError
 from hil.links import CHOICES, words
 from hil.record import DEFAULT_MAX_DROP
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hil.record import Run
     from hil.run.steps import Job, Options
     from hil.run.target import Target
+    from hil.verdict.baseline import Drift
     from hil.verdict.findings import Finding
 
 #: This package's folder.
@@ -42,6 +44,9 @@ DEFAULT_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
 
 #: Where the run is kept for the summaries, once there is one.
 RUN_KEY: Final = pytest.StashKey["Run"]()
+
+#: Where its drift from --baseline is kept, once there is one.
+DRIFT_KEY: Final = pytest.StashKey["Drift"]()
 
 #: The fixture that failed for a reason of the user's or the device's, and that reason.
 BROKEN_KEY: Final = pytest.StashKey[tuple[str, str]]()
@@ -92,6 +97,8 @@ def add_options(parser: pytest.Parser) -> None:
         help="fail when int8 surely loses more than this against float (default %(default)g)",
     )
     add("--limit", type=int, metavar="N", help="stream N windows (default: up to 300)")
+    add("--baseline", type=Path, metavar="OLD.json", help=BASELINE_HELP)
+    add("--max-drift", type=float, metavar="POINTS", help=MAX_DRIFT_HELP)
 
 
 def _add(group: pytest.OptionGroup, name: str, **settings: Any) -> None:
@@ -104,6 +111,12 @@ def _dest(name: str) -> str:
 
 def _option(config: pytest.Config, name: str) -> Any:
     return config.getoption(_dest(name), default=None)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the test of the drift where there is nothing to drift from."""
+    ours = collection_path == PACKAGE / "suite" / "test_drift.py"
+    return True if ours and _option(config, "--baseline") is None else None
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -142,8 +155,17 @@ def hil_options(request: pytest.FixtureRequest) -> Options:
 
 
 @pytest.fixture(scope="session")
-def hil_job(hil_options: Options, pytestconfig: pytest.Config) -> Job:
-    """Model, windows, and what the host models answer to them."""
+def hil_baseline(hil_options: Options, pytestconfig: pytest.Config) -> Run | None:
+    """The older record that this run is compared with; read before anything long begins."""
+    from hil.commands.baseline import load_baseline
+
+    given = (_option(pytestconfig, name) for name in ("--baseline", "--max-drift"))
+    return _or_fail("hil_baseline", pytestconfig, lambda: load_baseline(*given))
+
+
+@pytest.fixture(scope="session")
+def hil_job(hil_options: Options, hil_baseline: Run | None, pytestconfig: pytest.Config) -> Job:
+    """Model, windows, and what the host models answer to them; an older record is read before."""
     from hil.run.steps import prepare
 
     return _or_fail("hil_job", pytestconfig, lambda: prepare(hil_options))
@@ -169,11 +191,16 @@ def hil_device(hil_target: Target) -> Device:
 
 @pytest.fixture(scope="session")
 def hil_run(
-    hil_options: Options, hil_job: Job, hil_target: Target, pytestconfig: pytest.Config
+    hil_options: Options,
+    hil_baseline: Run | None,
+    hil_job: Job,
+    hil_target: Target,
+    pytestconfig: pytest.Config,
 ) -> Run:
     """Everything measured, once per session; written to --record and --report."""
     from hil.commands.run import writable, write
     from hil.run.steps import run_on
+    from hil.verdict.baseline import compare
 
     record, report = _option(pytestconfig, "--record"), _option(pytestconfig, "--report")
 
@@ -182,12 +209,22 @@ def hil_run(
             if path is not None:
                 writable(path)
         measured = run_on(hil_target, hil_options, hil_job)
-        write(measured, record, report)
+        drift = None
+        if hil_baseline is not None:
+            drift = compare(hil_baseline, measured, _option(pytestconfig, "--max-drift"))
+            pytestconfig.stash[DRIFT_KEY] = drift
+        write(measured, record, report, drift)
         return measured
 
     with _uncaptured(pytestconfig):  # so that the progress bar is seen
         pytestconfig.stash[RUN_KEY] = _or_fail("hil_run", pytestconfig, measure)
     return pytestconfig.stash[RUN_KEY]
+
+
+@pytest.fixture(scope="session")
+def hil_drift(hil_run: Run, pytestconfig: pytest.Config) -> Drift | None:
+    """The drift from --baseline to this run; None without one."""
+    return pytestconfig.stash.get(DRIFT_KEY, None)
 
 
 @pytest.fixture(scope="session")
@@ -275,6 +312,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
     terminalreporter.section("tinyhil")
     terminalreporter.write_line(screen(run, diagnose(run)))
+    if (drift := config.stash.get(DRIFT_KEY, None)) is not None:
+        from hil.drift_screen import drift_screen
+
+        terminalreporter.write_line(f"\n{drift_screen(drift)}")
     for name in ("--record", "--report"):
         if (path := _option(config, name)) is not None:
             terminalreporter.write_line(f"{name.removeprefix('--')}: {path}")

@@ -10,12 +10,16 @@ from pathlib import Path
 
 from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
+from hil.commands.baseline import add_baseline, load_baseline
 from hil.commands.report import write_report
+from hil.drift_screen import drift_screen
 from hil.errors import DeviceError, InputError
 from hil.links import CHOICES
 from hil.record import DEFAULT_MAX_DROP, Run, save_run
 from hil.run.steps import Options, run
 from hil.screen import as_data, screen
+from hil.strict_json import to_json
+from hil.verdict.baseline import Drift, compare
 from hil.verdict.diagnose import diagnose, failed
 
 
@@ -49,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="stream N windows (default: all, at most 300)"
     )
+    add_baseline(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -56,6 +61,7 @@ def execute(args: argparse.Namespace) -> int:
     for path in (args.record, args.report):
         if path is not None:
             writable(path)
+    old = load_baseline(args.baseline, args.max_drift)
     options = Options(
         board=load_board(args.board),
         backend=args.backend,
@@ -70,18 +76,21 @@ def execute(args: argparse.Namespace) -> int:
     # Progress goes to standard error, so that standard output is the verdict alone.
     measured = run(options, lambda text: print(text, file=sys.stderr))
     findings = diagnose(measured)
-    write(measured, args.record, args.report)
+    drift = compare(old, measured, args.max_drift) if old else None
+    write(measured, args.record, args.report, drift)
     if args.json:
-        data = as_data(measured, findings)
+        data = as_data(measured, findings) | ({"drift": to_json(drift)} if drift else {})
         print(json.dumps({**data, "record": _name(args.record), "report": _name(args.report)}))
     else:
         print(screen(measured, findings))
+        if drift is not None:
+            print(f"\n{drift_screen(drift)}")
         for title, path in (("record", args.record), ("report", args.report)):
             print(f"\n{title}: {path}" if path else "", end="")
         print()
     if measured.incomplete is not None:
         return DeviceError.exit_code
-    return int(failed(findings))
+    return int(failed(findings) or (drift is not None and drift.failed))
 
 
 def writable(path: Path) -> None:
@@ -94,12 +103,14 @@ def writable(path: Path) -> None:
         raise InputError(f"{path}: is a folder; name a file")
 
 
-def write(measured: Run, record: Path | None, report: Path | None) -> None:
+def write(
+    measured: Run, record: Path | None, report: Path | None, drift: Drift | None = None
+) -> None:
     """Write the record and the report where they are wanted."""
     if record is not None:
         save_run(record, measured)
     if report is not None:
-        write_report(report, [measured])
+        write_report(report, [measured], drift)
 
 
 def _name(path: Path | None) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hil.record import Column, Run
-from hil.verdict import drift
-from hil.verdict.stats import Interval, paired_difference
+from hil.verdict import drift, steps
+from hil.verdict.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Step:
     """One column of the run: its accuracy and its change against `after`, both as shares.
 
     Intervals are 95 %. None: no window could be judged. `identical`: the same class as `after` in
-    every window that both measured.
+    every window that both measured. test: the change's, among all tests of the run.
     """
 
     name: str
@@ -27,16 +27,25 @@ class Step:
     accuracy: Interval | None
     change: Interval | None
     identical: bool
+    test: steps.Significance | None = None
 
     @property
     def resolved_loss(self) -> bool:
-        """Whether the loss is larger than chance explains: its whole interval is below zero."""
-        return self.change is not None and self.change.high < 0
+        """Whether it loses, and more than chance explains."""
+        return (
+            self.change is not None
+            and self.change.value < 0
+            and self.test is not None
+            and self.test.significant
+        )
 
 
 @dataclass(frozen=True)
 class ChainView:
-    """The chain in its order, the side branches apart, and the loss from its first to its last."""
+    """The chain in its order, the side branches apart, and the loss from its first to its last.
+
+    The held-out recordings come first, where the record has them; `total` begins behind them.
+    """
 
     stages: tuple[Step, ...]
     side: tuple[Step, ...]
@@ -47,40 +56,57 @@ class ChainView:
 
 def chain_view(run: Run) -> ChainView:
     """Return the chain of a run."""
-    steps = [step(run, c) for c in run.columns]
-    stages = tuple(s for s in steps if not s.side_branch)
+    tested = {(s.first, s.second): s for s in steps.steps(run)}
+    made = [step(run, c, tested) for c in run.columns]
+    stages = tuple(s for s in made if not s.side_branch)
     first = stages[0].accuracy if stages else None
     return ChainView(
-        stages=stages,
-        side=tuple(s for s in steps if s.side_branch),
+        stages=(*_held_out(run), *stages),
+        side=tuple(s for s in made if s.side_branch),
         windows=len(run.windows.label),
         total=total_change(run),
         limit=None if first is None else max(0.0, first.value - run.max_drop / 100),
     )
 
 
-def step(run: Run, column: Column) -> Step:
-    """Return one column's step."""
+Tested = dict[tuple[str, str], steps.Step]
+
+
+def step(run: Run, column: Column, tested: Tested) -> Step:
+    """Return one column's step; the chain's first is compared with the held-out recordings."""
     before = drift.column(run, column.after) if column.after else None
+    data = next((s for (_, b), s in tested.items() if b == column.name and s.stage == "data"), None)
+    found = data or tested.get((before.name, column.name) if before else ("", ""))
     matrix = drift.confusion(run, column)
     return Step(
         name=column.name,
         runtime=column.runtime,
         kind=column.kind,
         side_branch=column.side_branch,
-        after=before.name if before else None,
+        after=before.name if before else data.first if data else None,
         correct=int(matrix.trace()),
         measured=int(matrix.sum()),
         accuracy=drift.accuracy(run, column),
-        change=change(run, before, column) if before else None,
+        change=_gain(found.loss) if found else change(run, before, column) if before else None,
         identical=before is not None and agreeing(before, column),
+        test=found.test if found else None,
     )
+
+
+def _held_out(run: Run) -> list[Step]:
+    """Return the stage before the chain: the same model on recordings held out of training."""
+    before = steps.held_out(run)
+    return [] if before is None else [step(before, c, {}) for c in before.columns]
 
 
 def change(run: Run, before: Column, column: Column) -> Interval | None:
     """Return accuracy(column) − accuracy(before) on the windows both measured; loss negative."""
-    table = drift.paired(run, column, before)
-    return paired_difference(table) if table.total else None
+    table = drift.paired(run, before, column)
+    return _gain(drift.loss(run, before, column)) if table.total else None
+
+
+def _gain(loss: Interval) -> Interval:
+    return Interval(-loss.value, -loss.high, -loss.low)
 
 
 def agreeing(before: Column, column: Column) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from hil.record import Column, Run
 from hil.report.chain import agreeing
 from hil.verdict import drift
-from hil.verdict.stats import multinomial_p
+from hil.verdict.steps import shares_p
 
 #: Stages whose confusion matrices are shown: the notebook's model, its int8 form, the board's.
 MATRICES: Final = ("float", "int8", "device")
@@ -98,7 +98,7 @@ def share_row(run: Run, column: Column) -> ShareRow:
     shares = [
         Share(p / max(1, total), t / max(1, total)) for p, t in zip(predicted, true, strict=True)
     ]
-    p = multinomial_p(predicted, [s.true for s in shares]) if total else None
+    p = shares_p(run, column) if total else None
     return ShareRow(column.name, total, tuple(shares), p)
 
 

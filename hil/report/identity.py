@@ -32,7 +32,7 @@ def identity_view(run: Run) -> IdentityView:
     i = run.identity
     return IdentityView(
         groups=(
-            ("Model", _model(i)),
+            ("Model", (*_model(i), *_origin(run))),
             ("Device", _device(i)),
             ("Vectors", _vectors(run)),
         ),
@@ -48,6 +48,21 @@ def _model(i: Identity) -> tuple[Fact, ...]:
         Fact("SHA-256 of int8.tflite", i.model_hash, code=True),
         Fact("Arithmetic", i.arithmetic),
     )
+
+
+def _origin(run: Run) -> tuple[Fact, ...]:
+    """How the model was made, and the files that it consists of."""
+    made = run.origin
+    if made is None:
+        return ()
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))
+    return (
+        Fact("Made by", made.command, code=True),
+        Fact("Seed", NONE if made.seed is None else str(made.seed)),
+        Fact("Made with", versions or NONE),
+        *(Fact(f"SHA-256 of {n}", digest, code=True) for n, digest in sorted(made.files.items())
+          if n != "int8.tflite"),
+    )  # fmt: skip
 
 
 def _device(i: Identity) -> tuple[Fact, ...]:

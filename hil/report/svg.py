@@ -1,10 +1,13 @@
 """SVG elements as escaped markup.
 
 Horizontal positions are percentages and vertical ones pixels, so that a picture fills its box at
-any width while its text keeps its size: no viewBox, no scripts.
+any width while its text keeps its size: no scripts. Curves, which know no percentages, lie in a
+`stretched` part of the picture, whose own units are drawn out to its box.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
@@ -17,15 +20,16 @@ def element(tag: str, /, *children: str | Markup, **attributes: object) -> Marku
     `_` in an attribute's name stands for `-`, and a trailing one is dropped (`class_`).
     Attributes that are None are left out.
     """
-    written = Markup("").join(
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), visible(str(value)))
+    # Every piece is escaped by itself, so that the whole may be called markup.
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(visible(str(value)))}"'
         for name, value in attributes.items()
         if value is not None
     )
-    inside = Markup("").join(
+    inside = "".join(
         child if isinstance(child, Markup) else escape(visible(child)) for child in children
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(tag, written, inside)
+    return Markup(f"<{tag}{written}>{inside}</{tag}>")  # noqa: S704
 
 
 def at(share: float) -> str:
@@ -41,3 +45,51 @@ def line(x1: str, y1: float, x2: str, y2: float, class_: str) -> Markup:
 def text(content: str, x: str, y: float, class_: str) -> Markup:
     """Return a line of text, anchored as its class says."""
     return element("text", content, x=x, y=f"{y:.4g}", class_=class_)
+
+
+def picture(
+    key: str, title: str, description: str, *children: Markup, class_: str, height: int
+) -> Markup:
+    """Return a picture as wide as its box, with its text alternative; `key`: prefix of its ids."""
+    named = f"{key}-title {key}-desc"
+    return element(
+        "svg",
+        element("title", title, id=f"{key}-title"),
+        element("desc", description, id=f"{key}-desc"),
+        *children,
+        class_=class_,
+        height=height,
+        role="img",
+        aria_labelledby=named,
+    )
+
+
+def stretched(
+    x: str, y: float, width: str, height: float, box: tuple[int, int], *children: Markup
+) -> Markup:
+    """Return a part whose children count in units of `box` (width, height), y downwards."""
+    return element(
+        "svg",
+        *children,
+        x=x,
+        y=f"{y:.4g}",
+        width=width,
+        height=f"{height:.4g}",
+        viewBox=f"0 0 {box[0]} {box[1]}",
+        preserveAspectRatio="none",
+    )
+
+
+def curve(points: Iterable[tuple[float, float]], class_: str, closed: bool = False) -> Markup:
+    """Return a line through the points, its width in pixels whatever the stretch."""
+    written = " ".join(f"{x:.5g},{y:.4g}" for x, y in points)
+    tag = "polygon" if closed else "polyline"
+    return element(tag, points=written, class_=class_, vector_effect="non-scaling-stroke")
+
+
+def box(x: float, y: float, width: float, height: float, class_: str) -> Markup:
+    """Return a rectangle in the units of a stretched part."""
+    return element(
+        "rect", x=f"{x:.5g}", y=f"{y:.5g}", width=f"{width:.5g}", height=f"{height:.5g}",
+        class_=class_,
+    )  # fmt: skip

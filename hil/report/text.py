@@ -6,6 +6,7 @@ there is no value.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 NARROW: Final = "\u202f"
@@ -22,6 +23,8 @@ def visible(text: str) -> str:
     says; markup is escaped elsewhere (by the templates and by svg.element).
     """
     cut = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() or c in "\u00a0\u202f" else "\ufffd" for c in cut)
 
 
@@ -32,7 +35,8 @@ def count(value: float | None) -> str:
 
 def decimal(value: float | None, digits: int = 2) -> str:
     """Return a number with so many decimals."""
-    return NONE if value is None else f"{value:.{digits}f}".replace("-", "−")
+    # + 0.0: what is rounded to zero has no sign.
+    return NONE if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def significant(value: float | None, digits: int = 3) -> str:
@@ -40,9 +44,24 @@ def significant(value: float | None, digits: int = 3) -> str:
     return NONE if value is None else f"{value:.{digits}g}".replace("-", "−")
 
 
+def plus(value: int) -> str:
+    """Return a whole number with its sign: +3, −1, 0."""
+    return f"{value:+d}".replace("-", "−") if value else "0"
+
+
+def sd(value: float | None) -> str:
+    """Return so many standard deviations, with their sign: +2.1 sd."""
+    return NONE if value is None else f"{value:+.1f}{NARROW}sd".replace("-", "−")
+
+
+def times(logarithm: float) -> str:
+    """Return a factor from its natural logarithm: × 1.25."""
+    return f"×{NARROW}{significant(math.exp(min(logarithm, 700.0)))}"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share of one as a percentage: 95.7 %."""
-    return NONE if share is None else f"{share * 100:.{digits}f}{NARROW}%"
+    return NONE if share is None else f"{decimal(share * 100, digits)}{NARROW}%"
 
 
 def signed(share: float | None, digits: int = 1) -> str:
@@ -75,5 +94,17 @@ def megahertz(hertz: int) -> str:
 #: Filters of the templates, by name.
 FILTERS: Final = {
     f.__name__: f
-    for f in (count, decimal, significant, percent, signed, kilobytes, p_value, megahertz)
+    for f in (
+        count,
+        plus,
+        sd,
+        times,
+        decimal,
+        significant,
+        percent,
+        signed,
+        kilobytes,
+        p_value,
+        megahertz,
+    )
 }

@@ -51,7 +51,8 @@ def verdict_view(run: Run, findings: Sequence[Finding], chain: ChainView) -> Ver
     )
     lead = next((f for f in findings if f.above_limit), findings[0] if findings else None)
     others = [f for f in findings if f is not lead]
-    measured = [s for s in chain.stages if s.accuracy is not None]
+    names = {c.name for c in run.columns}
+    measured = [s for s in chain.stages if s.accuracy is not None and s.name in names]
     return VerdictView(
         status=status,
         word=WORDS[status],

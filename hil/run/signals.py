@@ -7,24 +7,10 @@ from typing import Final
 
 from hil.record import Column, Signal, Signals
 from hil.vectors import Vectors
-
-#: Windows kept of each step, evenly spread over those that change: the others are only counted.
-KEPT: Final = 12
+from hil.verdict.flips import flips, spread
 
 #: A window larger than this is no signal that a person reads (an image, a long recording).
 MAX_BYTES: Final = 16_384
-
-
-def flips(before: Column, after: Column) -> list[int]:
-    """Return the windows that both stages measured and gave different classes."""
-    pairs = enumerate(zip(before.predicted, after.predicted, strict=True))
-    return [i for i, (a, b) in pairs if a >= 0 and b >= 0 and a != b]
-
-
-def spread(windows: Sequence[int], most: int = KEPT) -> list[int]:
-    """Return at most so many of `windows`, evenly spread, in their order."""
-    count = min(most, len(windows))
-    return [windows[i * len(windows) // count] for i in range(count)]
 
 
 def signals(vectors: Vectors, columns: Sequence[Column]) -> Signals | None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from records import good_run, same
+from records import answers, good_run, same, with_answers
 
 from hil.cli import main
 from hil.record import save_run
@@ -30,3 +30,49 @@ def test_findings_as_json_and_exit_code(tmp_path: Path, capsys: pytest.CaptureFi
 def test_no_record_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(tmp_path / "none.json")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def two_records(tmp_path: Path) -> tuple[str, str]:
+    """An old record, and one whose device loses 3 of 60 windows: 5 points."""
+    old = good_run(60, max_drop=20.0)
+    worse = answers(60, wrong=[*range(0, 60, 10), 1, 2, 3])
+    paths = tmp_path / "old.json", tmp_path / "new.json"
+    for path, run in zip(paths, (old, with_answers(old, device_raw=worse)), strict=True):
+        save_run(path, run)
+    return str(paths[0]), str(paths[1])
+
+
+@pytest.mark.parametrize(("limit", "code"), [([], 0), (["5"], 0), (["4.9"], 1)])
+def test_drift_from_a_baseline(
+    two_records: tuple[str, str], limit: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = two_records
+    options = [x for value in limit for x in ("--max-drift", value)]
+    assert main(["diagnose", new, "--baseline", old, *options]) == code
+    assert "3 windows changed class" in capsys.readouterr().out
+    assert main(["diagnose", new, "--baseline", old, *options, "--json"]) == code
+    drift = json.loads(capsys.readouterr().out)["drift"]
+    assert drift["above"] == (["device-raw"] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--max-drift", "1"], "--baseline OLD.json"),
+        (["--baseline", "none.json"], "none.json"),
+        (["--baseline", "new", "--max-drift", "-1"], "from 0 to 100"),
+        (["--baseline", "new", "--max-drift", "nan"], "from 0 to 100"),
+    ],
+)
+def test_a_wrong_baseline_is_one_line(
+    two_records: tuple[str, str],
+    options: list[str],
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, new = two_records
+    assert main(["diagnose", new, *(new if o == "new" else o for o in options)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert reason in error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fake_device import FakeBackend
 
 import hil
 from hil import plugin
-from hil.record import load_run
+from hil.record import load_run, save_run
 
 Fake = Callable[..., object]
 
@@ -21,7 +22,7 @@ ARGUMENTS = ["--pyargs", "hil.suite", "--board", "nano33", "--backend", "fake", 
 
 
 OPTIONS = ["--board", "--backend", "--port", "--model", "--vectors", "--record", "--report",
-           "--max-drop", "--limit"]  # fmt: skip
+           "--max-drop", "--limit", "--baseline", "--max-drift"]  # fmt: skip
 
 
 def properties(path: Path) -> list[tuple[str, str]]:
@@ -232,3 +233,32 @@ def test_a_limit_that_makes_no_sense(fake: Fake, pytester: pytest.Pytester) -> N
     fake()
     result = pytester.runpytest(*ARGUMENTS, "--max-drop", "200")
     result.stdout.fnmatch_lines(["*--max-drop 200: must be from 0 to 100 points*"])
+
+
+def test_drift_from_a_baseline_is_told_and_fails_above_its_limit(
+    fake: Fake, pytester: pytest.Pytester
+) -> None:
+    fake()
+    record = pytester.path / "old.json"
+    first = pytester.runpytest(*ARGUMENTS, "--record", str(record), "-v")
+    assert "test_no_stage_drifts" not in first.stdout.str()
+    same = pytester.runpytest(*ARGUMENTS, "--baseline", str(record), "--max-drift", "0", "-v")
+    same.stdout.fnmatch_lines(["*test_no_stage_drifts PASSED*"])
+    same.stdout.fnmatch_lines(["Drift: nothing changed between the runs"])
+    # An older run in which everything was right, which this one is not.
+    run = load_run(record)
+    assert any(c.predicted != run.windows.label for c in run.columns)
+    right = tuple(replace(c, predicted=run.windows.label) for c in run.columns)
+    save_run(record, replace(run, columns=right))
+    worse = pytester.runpytest(*ARGUMENTS, "--baseline", str(record), "--max-drift", "0", "-v")
+    worse.stdout.fnmatch_lines(["*test_no_stage_drifts FAILED*"])
+    worse.stdout.fnmatch_lines(["*✗ above --max-drift 0 points*"])
+    told = pytester.runpytest(*ARGUMENTS, "--baseline", str(record), "-v", "-rs")
+    told.stdout.fnmatch_lines(["SKIPPED*no limit to keep to*"])
+
+
+def test_a_baseline_that_cannot_be_read_is_told_once(fake: Fake, pytester: pytest.Pytester) -> None:
+    fake()
+    result = pytester.runpytest(*ARGUMENTS, "--baseline", "none.json", "-q")
+    assert outcomes(result) == {"failed", "skipped"} or outcomes(result) == {"errors", "skipped"}
+    result.stdout.fnmatch_lines(["*tinyhil: none.json: No such file*"])

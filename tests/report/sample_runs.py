@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
 from hil.record import (
+    BINS,
     FORMAT,
     VERSION,
+    ArenaBlock,
+    ArenaPlan,
     ByteComparison,
+    ChannelShift,
     Column,
     CompressionRow,
+    Correction,
+    DataShift,
+    Effect,
+    Explanation,
+    Histogram,
     Identity,
+    InputEvidence,
     LayerDevice,
+    LayerEvidence,
     LayerQuantization,
+    LayerTrials,
     Link,
     Memory,
+    Origin,
+    QuantizationTrials,
+    RawPair,
+    Remedy,
     Run,
+    Signal,
+    Signals,
+    TensorPair,
+    Trial,
+    Validation,
     Windows,
 )
 from hil.verdict.findings import Finding
@@ -121,7 +143,7 @@ def sample_windows(rng: random.Random, count: int) -> Windows:
     return Windows(
         classes=CLASSES,
         label=tuple(rng.choices(range(3), (4, 3, 3))[0] for _ in range(count)),
-        subject=tuple(f"subject {i * 3 // count + 1}" for i in range(count)),
+        subject=tuple(f"S{i * 3 // count + 1}" for i in range(count)),
         recording=tuple(i * 18 // count for i in range(count)),
     )
 
@@ -275,6 +297,147 @@ def differing_run(seed: int = 3, windows: int = 300) -> Run:
     )
     output = ByteComparison("int8", "device", "output", windows, wrong, 27)
     return replace(run, device_layers=layers, comparisons=(output, *run.comparisons[1:]))
+
+
+CHANNELS = ("ax", "ay", "az", "wx", "wy", "wz")
+UNITS = ("g",) * 3 + ("rad/s",) * 3
+
+
+def full_run(seed: int = 5, windows: int = 300) -> Run:
+    """Return a run of which every part of a record is there: every section is rendered."""
+    run = differing_run(seed, windows)
+    rng = random.Random(seed)
+    return replace(
+        run,
+        quantization=tuple(
+            replace(q, histogram=sample_histogram(rng, rail=i == 2))
+            for i, q in enumerate(run.quantization)
+        ),
+        layer_evidence=(sample_evidence(run),),
+        input_evidence=sample_inputs(),
+        data_shift=sample_shift(run),
+        trials=sample_trials(),
+        origin=Origin(
+            "tinyhil train --data watch --arch lstm --seed 1", 1, {"tensorflow": "2.21.0"},
+            {"int8.tflite": "9f2c" * 16, "float.tflite": "ab12" * 16},
+        ),
+        signals=sample_signals(rng, range(0, windows, 3)),
+        arena=sample_arena(),
+        validation=sample_validation(rng),
+    )  # fmt: skip
+
+
+def sample_histogram(rng: random.Random, rail: bool) -> Histogram:
+    floats = tuple(rng.randrange(1000) for _ in range(BINS))
+    above = 500 if rail else 0
+    codes = (*floats[:-1], floats[-1] + above)
+    return Histogram(floats, codes, 0, above, floats[0] // 4, above + floats[-1] // 4)
+
+
+def sample_evidence(run: Run) -> LayerEvidence:
+    """The third layer gives its values off by 3."""
+    size = run.device_layers[2].size
+    expected = bytes(i % 100 for i in range(size))
+    actual = bytes((i % 100) + 3 for i in range(size))
+    explained = Explanation("output zero point", "an output zero point of 9 instead of 12")
+    pair = TensorPair(4, expected.hex(), actual.hex())
+    return LayerEvidence(2, True, "int8", 12, False, True, None, None, explained, None, (pair,))
+
+
+def sample_inputs() -> InputEvidence:
+    """The second channel's gain is 1.5 on the device."""
+    raw, expected, actual = bytearray(), bytearray(), bytearray()
+    for t in range(50):
+        for c in range(6):
+            count = int(600 * math.sin(t / 5 + c))
+            raw += count.to_bytes(2, "little", signed=True)
+            for codes, gain in ((expected, 1.0), (actual, 1.5 if c == 1 else 1.0)):
+                code = max(-128, min(127, round(count * gain / 10)))
+                codes.extend(code.to_bytes(1, "little", signed=True))
+    pair = RawPair(7, raw.hex(), expected.hex(), actual.hex())
+    return InputEvidence(
+        CHANNELS, UNITS, (0.001,) * 6, (0.0,) * 6, (1.0,) * 6, 10.0, 0, (pair,)
+    )  # fmt: skip
+
+
+def sample_shift(run: Run) -> DataShift:
+    count = len(run.windows.label)
+    near, far = Effect(0.1, 0.4, 0.3), Effect(1.2, 4.6, 2.0)
+    return DataShift(
+        seen_correct=299,
+        seen_total=300,
+        subjects=("S4", "S5", "S6"),
+        matched=True,
+        channels=tuple(
+            ChannelShift(
+                name, unit, 0.1, 1.1, 0.2, 1.4, far if name == "wy" else near, near, near, 0.9, 0.8,
+                0.0, 0.002, tuple(1 / (1 + f) for f in range(26)),
+                tuple(1 / (2 + f) for f in range(26)),
+            )
+            for name, unit in zip(CHANNELS, UNITS, strict=True)
+        ),
+        frequencies=tuple(2.0 * i for i in range(26)),
+        gravity_norm=(1.05, 1.07),
+        gravity=near,
+        gyro_rms=(2.1, 2.4),
+        rotation_deg=12.0,
+        distance=0.05,
+        p_value=0.03,
+        recordings=(30, 18),
+        corrections=(
+            Correction(
+                "mirrored", ("ax",), ("-ax", "ay", "az", "wx", "-wy", "-wz"), 0.02,
+                run.windows.label, (0,) * count,
+            ),
+        ),
+    )  # fmt: skip
+
+
+def sample_trials() -> QuantizationTrials:
+    def trial(right: int, error: float) -> Trial:
+        return Trial(right, error)
+
+    layers = tuple(
+        LayerTrials(
+            name, op, trial(285, 0.01) if op != "MEAN" else None, trial(280, 0.02 + i / 50),
+            trial(279, 0.03 + i / 50), trial(282, 0.2 - i / 100), 0.1, 0.6, 1.5,
+            (Remedy("int16", trial(284, 0.05)), Remedy("clip", trial(281, 0.1)))
+            if name == "logits" else (),
+        )
+        for i, (name, op, _, _) in enumerate(LAYERS)
+        if op not in ("MAX_POOL_2D", "SOFTMAX")
+    )  # fmt: skip
+    return QuantizationTrials(300, trial(286, 0.0), trial(252, 0.22), layers)
+
+
+def sample_signals(rng: random.Random, windows: range) -> Signals:
+    def raw() -> str:
+        counts = (int(rng.gauss(0, 900)) for _ in range(50 * 6))
+        return b"".join(max(-32768, min(32767, n)).to_bytes(2, "little", signed=True)
+                        for n in counts).hex()  # fmt: skip
+
+    kept = tuple(Signal(i, raw()) for i in windows)
+    return Signals(CHANNELS, UNITS, (0.001,) * 6, 100.0, kept)
+
+
+def sample_arena() -> ArenaPlan:
+    """The second layer's output is written over the first one's."""
+    blocks = (
+        ArenaBlock("the model's input", "tensor", 0, 300, -1, 0),
+        ArenaBlock("output of conv1", "tensor", 300, 704, 0, 1),
+        ArenaBlock("output of pool1", "tensor", 296, 352, 1, 2),
+        ArenaBlock("scratch of conv1", "scratch", 1004, 616, 0, 0),
+        ArenaBlock("state of nothing", "state", 1620, 80, -1, 2),
+    )
+    return ArenaPlan(1700, ("conv1", "pool1", "conv2"), ("nn_conv_2d", "", "nn_conv_2d"), blocks)
+
+
+def sample_validation(rng: random.Random) -> Validation:
+    windows = sample_windows(rng, 60)
+    predicted = tuple(_altered(rng, v, 0.05, 0.0) for v in windows.label)
+    scores = tuple(_scores(rng, v) for v in predicted)
+    column = Column("validation", "LiteRT", "float", False, None, predicted, scores)
+    return Validation(windows, column, "float")
 
 
 def problem(**changes: object) -> Finding:

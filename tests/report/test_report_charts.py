@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from page_outline import Outline
 from sample_runs import differing_run, incomplete_run, sample_run
 
-from hil.report import charts
 from hil.report.chain import Step, chain_view
+from hil.report.pictures.axis import PLOT_BOTTOM, PLOT_TOP, accuracy_axis
+from hil.report.pictures.bars import bar
+from hil.report.pictures.chain import chain
 from hil.verdict import drift
 from hil.verdict.stats import Interval, wilson
 
@@ -24,7 +26,7 @@ def a_step(low: float, value: float, high: float) -> Step:
 
 @given(st.lists(st.tuples(shares, shares, shares).map(sorted), min_size=1, max_size=9))
 def test_the_axis_holds_every_interval(values: list[list[float]]) -> None:
-    axis = charts.accuracy_axis([a_step(*v) for v in values])
+    axis = accuracy_axis([a_step(*v) for v in values])
     assert 0 <= axis.low < axis.high <= 1
     assert axis.ticks[0] == axis.low
     assert axis.ticks[-1] <= axis.high
@@ -33,27 +35,28 @@ def test_the_axis_holds_every_interval(values: list[list[float]]) -> None:
 
 
 def test_higher_accuracy_is_higher_in_the_picture() -> None:
-    axis = charts.accuracy_axis([a_step(0.7, 0.8, 0.9)])
-    assert axis.y(axis.high) == charts.PLOT_TOP
-    assert axis.y(axis.low) == charts.PLOT_BOTTOM
+    axis = accuracy_axis([a_step(0.7, 0.8, 0.9)])
+    assert axis.y(axis.high) == PLOT_TOP
+    assert axis.y(axis.low) == PLOT_BOTTOM
     assert axis.y(0.8) < axis.y(0.75)
 
 
 def test_an_axis_of_nothing_is_the_whole_range() -> None:
-    axis = charts.accuracy_axis([])
+    axis = accuracy_axis([])
     assert (axis.low, axis.high) == (0, 1)
 
 
 def test_a_bar_is_as_long_as_its_share_and_never_longer_than_its_box() -> None:
-    assert 'width="25%"' in charts.bar(0.25)
-    assert 'width="100%"' in charts.bar(7.0)
-    assert 'width="0%"' in charts.bar(-1.0)
-    assert charts.bar(None) == ""
-    assert 'x1="50%"' in charts.bar(0.1, mark=0.5)
+    assert 'width="25%"' in bar(0.25)
+    assert 'width="100%"' in bar(7.0)
+    assert 'width="0%"' in bar(-1.0)
+    assert bar(None) == ""
+    assert 'x1="50%"' in bar(0.1, mark=0.5)
 
 
 def picture(steps: tuple[Step, ...]) -> str:
-    return str(charts.chain(steps, charts.accuracy_axis(steps), None, "title"))
+    axis = accuracy_axis(steps)
+    return str(chain("k", steps, axis, None, "title", [f"to-{s.name}" for s in steps]))
 
 
 def test_only_a_loss_beyond_chance_is_drawn_as_one() -> None:
@@ -76,7 +79,7 @@ def test_every_stage_is_named_with_its_accuracy() -> None:
 
 def test_a_stage_that_was_not_measured_says_so() -> None:
     stages = chain_view(incomplete_run(measured=0)).stages
-    assert Outline(picture(stages)).words().count("not measured") == 2
+    assert len(re.findall(r"<text[^>]*>not measured<", picture(stages))) == 2
 
 
 def test_a_change_is_taken_over_the_windows_that_both_measured() -> None:
@@ -87,9 +90,12 @@ def test_a_change_is_taken_over_the_windows_that_both_measured() -> None:
     assert "same class" in Outline(picture(chain_view(run).stages)).words()
     assert step.change is not None
     assert step.change.value == 0
-    alone = wilson(step.correct, 120)
     assert step.accuracy is not None
-    assert step.accuracy.low <= alone.low < alone.high <= step.accuracy.high
+    # Wilson's interval, or wider where recordings resampled give a wider one.
+    alone = wilson(step.correct, 120)
+    assert step.accuracy.value == alone.value
+    assert step.accuracy.low <= alone.low
+    assert step.accuracy.high >= alone.high
 
 
 def test_the_limit_is_below_the_first_stage_by_max_drop_points() -> None:

@@ -71,3 +71,32 @@ def test_a_place_that_cannot_be_written_is_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "No such file" in error
+
+
+def test_the_drift_from_a_baseline_is_shown_and_fails_above_its_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new, out = (tmp_path / name for name in ("old.json", "new.json", "r.html"))
+    save_run(old, sample_run(3, windows=60))
+    save_run(new, differing_run(3, windows=60))
+    wanted = ["report", str(new), "--baseline", str(old), "--out", str(out)]
+    assert main(wanted) == 0
+    said = capsys.readouterr().out
+    assert "Drift: model changed; compared on the same windows" in said
+    assert "The change begins at int8" in said
+    shown = Outline(out.read_text()).words()
+    assert "Drift from the baseline" in shown
+    assert "watch-cnn watch-lstm" in shown  # the model's name, before and now
+    assert main([*wanted, "--max-drift", "0"]) == 1
+    assert "Above the limit" in Outline(out.read_text()).words()
+
+
+def test_a_baseline_is_of_one_record(
+    records: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r.html"
+    assert main(["report", *records, "--baseline", records[0], "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "one record" in error
+    assert not out.exists()

@@ -9,8 +9,9 @@ import pytest
 from records import answers, col
 
 from hil.run import signals as module
-from hil.run.signals import KEPT, flips, signals, spread
+from hil.run.signals import signals
 from hil.vectors import Vectors, load_vectors
+from hil.verdict.flips import KEPT, flips, spread
 
 MODEL = Path("test_vectors/models/cnn")
 
