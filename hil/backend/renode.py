@@ -14,11 +14,12 @@ not modelled).
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from hil.backend.base import Counters, Transport
 from hil.backend.renode_link import RenodeLink, RenodeTransport
-from hil.backend.renode_process import RenodeProcess, dotted, find, version
+from hil.backend.renode_process import RenodeProcess, Version, dotted, find, version
 from hil.board import Board
 from hil.errors import InputError, ToolError
 
@@ -35,19 +36,27 @@ class RenodeBackend:
     via = "uart"
 
     def __init__(self) -> None:
-        self.description = "Renode"
         self._process: RenodeProcess | None = None
         self._link: RenodeLink | None = None
         self._transport: RenodeTransport | None = None
         self._crash: str | None = None
 
+    @cached_property
+    def _found(self) -> tuple[str, Version]:
+        program = find()
+        return program, version(program)
+
+    @property
+    def description(self) -> str:
+        """Which Renode. Raises ToolError where none will do: before anything is built for it."""
+        return f"Renode {dotted(self._found[1])}"
+
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Boot `elf`. Raises ToolError where there is no Renode, or where it does not start."""
         if elf is None:
             raise InputError("the renode back end boots an ELF file, and none was given")
-        program = find()
-        self.description = f"Renode {dotted(version(program))}"
-        self._process = process = RenodeProcess(program, board, elf)
+        self.close()
+        self._process = process = RenodeProcess(self._found[0], board, elf)
         self._link = RenodeLink(process.connection, process.last_error, process.cpu_error)
         self._transport = RenodeTransport(self._link)
         self._transport.run(BOOT_S)

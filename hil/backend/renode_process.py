@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from hil.board import PROJECT_DIR, Board
 from hil.errors import InputError, ToolError, clean
@@ -44,7 +44,7 @@ POLL_S: Final = 0.05
 CPU_ABORT: Final = "[ERROR] cpu: CPU abort"
 LOG_BYTES: Final = 1 << 16
 
-Version = tuple[int, int, int]
+Version: TypeAlias = tuple[int, int, int]
 
 _VERSION = re.compile(r"Renode v(\d{1,4})\.(\d{1,4})\.(\d{1,6})")
 _FAILED = re.compile(r"There was an error|Error E\d+|Parameters did not match|No such command")
