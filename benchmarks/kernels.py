@@ -9,19 +9,16 @@ it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from benchmarks.support.bare_core import BareCore, Count
+from benchmarks.support.bare_core import Count
+from benchmarks.support.emitted import core_of
 from benchmarks.support.one_layer import conv, depthwise, fully_connected, mean, pool
 from hil.board import PROJECT_DIR
-from pipeline.emit_c import KERNEL_DIR, two_files
 from pipeline.emit_c.choice import PRUNED, TWINS, Choice
 from pipeline.emit_c.layer import Emitter
 from pipeline.emit_c.model import EMITTERS, Source, generate
@@ -117,13 +114,7 @@ def _count(graph: Graph, emitter: Emitter) -> Count:
     rest = [Choice(op, EMITTERS[op.name], "") for op in graph.ops[1:]]
     source = Source(graph)
     code = generate(source, "m", choices=[Choice(graph.ops[0], emitter, ""), *rest])
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        for name, text in two_files(source, code).items():
-            (folder / name).write_text(text)
-        for header in KERNEL_DIR.glob("nn_*.h"):
-            shutil.copy(header, folder)
-        core = BareCore(folder)
+    core = core_of(source, code)
     window = np.random.default_rng(1).integers(-128, 128, graph.tensors[0].shape, dtype=np.int8)
     core.start(window.tobytes())
     count, output = core.layer(0)

@@ -82,14 +82,18 @@ def choose(graph: Graph, op: Op, plain: Emitter) -> Choice:
 
 def candidates(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
     """Return the kernels that can compute a layer, the fastest first, the plain one last."""
+    dense = full_kernels(graph, op, plain)
+    return _with_pruned(graph, op, dense) if op.name in PRUNED else dense
+
+
+def full_kernels(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
+    """Return the kernels that compute with all weights of a layer, the plain one last."""
     if op.name not in TWINS:
         return [Choice(op, plain, "")]
     twin = TWINS[op.name](graph, op)
     if isinstance(twin, str):
-        dense = [Choice(op, plain, f"plain: {twin}")]
-    else:
-        dense = [Choice(op, twin, twin.note), Choice(op, plain, "plain: least memory")]
-    return _with_pruned(graph, op, dense) if op.name in PRUNED else dense
+        return [Choice(op, plain, f"plain: {twin}")]
+    return [Choice(op, twin, twin.note), Choice(op, plain, "plain: least memory")]
 
 
 def choose_all(graph: Graph, plain: Mapping[str, Emitter], goal: str) -> list[Choice]:
