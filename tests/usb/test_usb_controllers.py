@@ -106,6 +106,7 @@ RCC, PWR, GPIOA, OTG = 0x40021000, 0x40007000, 0x48000000, 0x50000000
 GUSBCFG, GRSTCTL, DCTL, DCFG = OTG + 0x00C, OTG + 0x010, OTG + 0x804, OTG + 0x800
 DIEPCTL0, DIEPTSIZ0, FIFO0 = OTG + 0x900, OTG + 0x910, OTG + 0x1000
 DOEPCTL0, DOEPTSIZ0, GRXSTSP = OTG + 0xB00, OTG + 0xB10, OTG + 0x020
+DOEPINT0, STSPHSRX = OTG + 0xB08, 1 << 5
 ENABLE_PACKET = 1 << 31 | 1 << 26
 CLOCKS: dict[str, Write] = {
     "DBP": (PWR, 0x300),
@@ -156,6 +157,16 @@ class Tile:
         for write in (CLOCKS | CONTROLLER | changes).values():
             if write is not None:
                 self.write(*write)
+
+    def take(self) -> list[int]:
+        """Empty the receive FIFO; return its entries' kinds."""
+        kinds = []
+        while self.read(OTG + 0x014) & 1 << 4:
+            entry = self.read(GRXSTSP)
+            kinds.append(entry >> 17 & 0xF)
+            for _ in range(((entry >> 4 & 0x7FF) + 3) // 4):
+                self.read(FIFO0)
+        return kinds
 
     def give(self, data: bytes) -> None:
         """Put a packet into endpoint 0's FIFO."""
@@ -294,3 +305,23 @@ def test_the_tiles_address_changes_after_the_status_stage(tile: Tile) -> None:
     assert tile.usb.token_in(9, 0) is Silence
     assert tile.usb.token_in(0, 0) == Data(1, b"")
     assert tile.usb.token_in(9, 0) is Nak
+
+
+def test_the_tile_ends_transfers_that_were_none(tile: Tile) -> None:
+    """One within each SETUP; one as an OUT request's status stage begins, which must be noticed."""
+    data, done, setup_done, setup_data = 2, 3, 4, 6
+    tile.start()
+    tile.write(DOEPTSIZ0, 3 << 29)
+    assert tile.usb.setup(0, bytes.fromhex("2120000000000700"))
+    assert tile.take() == [setup_data, done, setup_done]
+    tile.write(DOEPTSIZ0, 3 << 29 | 1 << 19 | 64)
+    tile.write(DOEPCTL0, ENABLE_PACKET)
+    assert tile.usb.token_out(0, 0, 1, bytes(7)) is None
+    assert tile.take() == [data, done]
+    tile.give(b"")
+    assert tile.usb.token_in(0, 0) == Data(1, b"")
+    assert tile.take() == [done]
+    assert tile.usb.setup(0, bytes(8))
+    assert tile.take() == [setup_data, done], "its end is held back"
+    tile.write(DOEPINT0, STSPHSRX)
+    assert tile.take() == [setup_done]

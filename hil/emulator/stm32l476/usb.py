@@ -3,8 +3,9 @@
 It asks for what the manual and the errata ask for, and faults where the chip would be silent or do
 anything: a clock of 48 MHz good enough for USB, its supply and pins before it connects; 25 ms
 between the choice of the device's role and its registers; FIFOs that fit and do not overlap; a
-packet written whole, with no other access in between (ES0250); nothing popped before it was read.
-VBUS is connected to nothing: without the override the session is not valid.
+packet written whole, with no other access in between; nothing popped before it was read. VBUS is
+connected to nothing: without the override the session is not valid. Endpoint 0 ends transfers that
+were none. The errata: firmware/src/port/stm32l476/usb.c.
 """
 
 from __future__ import annotations
@@ -16,6 +17,20 @@ from dataclasses import dataclass
 from hil.emulator.bus import BusError
 from hil.emulator.exceptions import FIRST_IRQ
 from hil.emulator.state import CoreState
+from hil.emulator.stm32l476.usb_end import (
+    EPENA,
+    NAKSTS,
+    OUT_DATA,
+    OUT_DONE,
+    SETUP_DATA,
+    SETUP_DONE,
+    STALL,
+    STUP,
+    USBAEP,
+    XFRC,
+    End,
+    Entry,
+)
 from hil.emulator.usb import UsbController
 from hil.emulator.usb_host import Data, Nak, Port, Silence, Stall
 
@@ -30,11 +45,7 @@ SESSION_VALID = 3 << 6  # BVALOEN, BVALOVAL
 FDMOD, AHBIDL, TXFFLSH, PWRDWN, SDIS = 1 << 30, 1 << 31, 1 << 5, 1 << 16, 1 << 1
 WKUP, OEPINT, IEPINT, ENUMDNE = 1 << 31, 1 << 19, 1 << 18, 1 << 13
 USBRST, USBSUSP, ESUSP, RXFLVL = 1 << 12, 1 << 11, 1 << 10, 1 << 4
-EPENA, EPDIS, SD0PID, SNAK, CNAK, STALL = 1 << 31, 1 << 30, 1 << 28, 1 << 27, 1 << 26, 1 << 21
-NAKSTS, USBAEP = 1 << 17, 1 << 15
-INEPNE, STUP, EPDISD, XFRC = 1 << 6, 1 << 3, 1 << 1, 1 << 0
-#: GRXSTSP's kinds of entries (47.15.9).
-OUT_DATA, OUT_DONE, SETUP_DONE, SETUP_DATA = 2, 3, 4, 6
+STPKTRX, STSPHSRX = 1 << 15, 1 << 5
 SET_ADDRESS = 5
 MODE_CHANGE_S = 0.025
 
@@ -51,46 +62,6 @@ class Surroundings:
     core_hz: int
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """An entry of the receive FIFO."""
-
-    kind: int
-    end: int
-    data: bytes = b""
-    toggle: int = 0
-
-    @property
-    def words(self) -> int:
-        return 1 + (len(self.data) + 3) // 4
-
-    @property
-    def status(self) -> int:
-        return self.kind << 17 | self.toggle << 16 | len(self.data) << 4 | self.end
-
-
-class _End:
-    """One direction of an endpoint; `fifo` holds an IN endpoint's bytes, words as written."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.control = USBAEP if number == 0 else 0
-        self.interrupts = self.size = self.toggle = 0
-        self.fifo = bytearray()
-
-    @property
-    def bytes_left(self) -> int:
-        return self.size & (0x7F if self.number == 0 else 0x7FFFF)
-
-    @property
-    def packets_left(self) -> int:
-        return self.size >> 19 & (3 if self.number == 0 else 0x3FF)
-
-    @property
-    def words_missing(self) -> int:
-        return (self.bytes_left + 3) // 4 - len(self.fifo) // 4 if self.control & EPENA else 0
-
-
 class OtgFs(UsbController, Port):
     """The registers, and the port that a host sees."""
 
@@ -99,6 +70,8 @@ class OtgFs(UsbController, Port):
         self.size = FIFO + FIFO_STEP * ENDPOINTS
         self._around = around
         self._plugged = False
+        self._in = [End(number) for number in range(ENDPOINTS)]
+        self._out = [End(number) for number in range(ENDPOINTS)]
         self._start()
         for offset, first in (
             (GOTGCTL, 0), (GAHBCFG, 0), (GINTMSK, 0), (GRXFSIZ, MEMORY_WORDS), (GCCFG, 0),
@@ -115,44 +88,36 @@ class OtgFs(UsbController, Port):
             self._add_end(number)
 
     def _add_end(self, number: int) -> None:
+        source, sink = self._in[number], self._out[number]
         if number:
             self.store(DIEPTXF + 4 * number)
-        self.on(FIFO + FIFO_STEP * number, self._read_fifo, lambda v: self._fill(number, v))
-        for base, ends, enable in (
-            (IN_ENDS, self._ins, self._enable_in), (OUT_ENDS, self._outs, self._enable_out),
-        ):  # fmt: skip
-            self._add_direction(base + STEP * number, number, ends, enable)
+        self.on(FIFO + FIFO_STEP * number, self._read_fifo, lambda v: self._fill(source, v))
+        self._add_direction(IN_ENDS + STEP * number, source, source.enable_in)
+        self._add_direction(OUT_ENDS + STEP * number, sink, sink.enable_out)
 
-    def _add_direction(
-        self,
-        at: int,
-        number: int,
-        ends: Callable[[], list[_End]],
-        enable: Callable[[_End, int], None],
-    ) -> None:
+    def _add_direction(self, at: int, end: End, enable: Callable[[int], None]) -> None:
         def clear(value: int) -> None:
-            ends()[number].interrupts &= ~value
+            end.interrupts &= ~value
+            self._end_setup()
 
-        self.on(at + CTL, lambda: ends()[number].control, lambda v: enable(ends()[number], v))
-        self.on(at + INT, lambda: ends()[number].interrupts, clear)
-        self.on(at + TSIZ, lambda: ends()[number].size, lambda v: self._size(ends()[number], v))
+        self.on(at + CTL, lambda: end.control, enable)
+        self.on(at + INT, lambda: end.interrupts, clear)
+        self.on(at + TSIZ, lambda: end.size, end.set_size)
 
-    def _ins(self) -> list[_End]:
-        return self._in
-
-    def _outs(self) -> list[_End]:
-        return self._out
+    def _fill(self, end: End, word: int) -> None:
+        place = self[DIEPTXF0] if end.number == 0 else self[DIEPTXF + 4 * end.number]
+        end.fill(word, place >> 16)
 
     def _start(self) -> None:
         self._role, self._role_at = 0x1440, 0.0
         self._device, self._disconnected = 0x02200000, SDIS
         self._stored_events = 0
-        self._received: deque[_Entry] = deque()
+        self._received: deque[Entry] = deque()
         self._unread = b""
-        self._in = [_End(number) for number in range(ENDPOINTS)]
-        self._out = [_End(number) for number in range(ENDPOINTS)]
+        for end in (*self._in, *self._out):
+            end.reset()
         self._address = 0
-        self._sets_address = False
+        self._sets_address = self._has_status = self._is_held = False
 
     def reset(self) -> None:
         """Return to the reset values: the device has left the bus, the cable stays."""
@@ -180,7 +145,7 @@ class OtgFs(UsbController, Port):
         for end in self._in:
             fills = writes and offset == FIFO + FIFO_STEP * end.number
             if end.words_missing and not fills:
-                raise BusError(f"OTG_FS: +0x{offset:X} is touched amid a packet's words (ES0250)")
+                raise BusError(f"OTG_FS: +0x{offset:X} is touched amid a packet's words")
 
     def _is_device(self) -> bool:
         after = (self.core.now() - self._role_at) / self._around.core_hz
@@ -210,7 +175,7 @@ class OtgFs(UsbController, Port):
         return found
 
     @staticmethod
-    def _pending(ends: list[_End], mask: int) -> int:
+    def _pending(ends: list[End], mask: int) -> int:
         return sum(1 << end.number for end in ends if end.interrupts & mask)
 
     def _clear_events(self, value: int) -> None:
@@ -233,7 +198,7 @@ class OtgFs(UsbController, Port):
         self._disconnected = value & SDIS
 
     def _check_memory(self) -> None:
-        """47.11: FIFOs of 16 words or more, one behind the other, in 320 words."""
+        """FIFOs of 16 words or more, one behind the other, in 320 words."""
         parts = [self[DIEPTXF0], *(self[DIEPTXF + 4 * n] for n in range(1, ENDPOINTS))]
         fifos = [(0, self[GRXFSIZ]), *((p & 0xFFFF, p >> 16) for p in parts if p)]
         end = 0
@@ -261,61 +226,12 @@ class OtgFs(UsbController, Port):
         word, self._unread = self._unread[:4], self._unread[4:]
         return int.from_bytes(word, "little")
 
-    def _receive(self, *entries: _Entry) -> bool:
+    def _receive(self, *entries: Entry) -> bool:
         words = sum(entry.words for entry in (*self._received, *entries))
         if words + (len(self._unread) + 3) // 4 > self[GRXFSIZ]:
             return False
         self._received += entries
         return True
-
-    # Endpoints.
-
-    def _size(self, end: _End, value: int) -> None:
-        if end.control & EPENA:
-            raise BusError(f"OTG_FS: endpoint {end.number}'s size is written while it is enabled")
-        end.size = value
-
-    def _common(self, end: _End, value: int) -> None:
-        kept = EPENA | NAKSTS
-        end.control = end.control & kept | value & ~(kept | EPDIS | SD0PID | SNAK | CNAK)
-        if end.number == 0:
-            end.control |= USBAEP
-        if value & SD0PID:
-            end.toggle = 0
-        if value & SNAK:
-            end.control |= NAKSTS
-        elif value & CNAK:
-            end.control &= ~NAKSTS
-
-    def _enable_in(self, end: _End, value: int) -> None:
-        starts = value & EPENA and not end.control & EPENA
-        if starts and (end.fifo or end.packets_left != 1):
-            raise BusError(
-                f"OTG_FS: endpoint {end.number} IN: its FIFO holds a packet, or none is asked"
-            )
-        self._common(end, value)
-        if value & SNAK:
-            end.interrupts |= INEPNE
-        if starts:
-            end.control |= EPENA
-        if value & EPDIS and end.control & EPENA:
-            end.control &= ~EPENA
-            end.interrupts |= EPDISD
-
-    def _enable_out(self, end: _End, value: int) -> None:
-        if value & EPDIS:
-            raise BusError("OTG_FS: an OUT endpoint is disabled under global NAK: not modelled")
-        if value & EPENA and not end.control & EPENA and end.packets_left != 1:
-            raise BusError(f"OTG_FS: endpoint {end.number} OUT is enabled for no packet")
-        self._common(end, value)
-        end.control |= value & EPENA
-
-    def _fill(self, number: int, value: int) -> None:
-        end = self._in[number]
-        place = self[DIEPTXF0] if number == 0 else self[DIEPTXF + 4 * number]
-        if not end.words_missing or len(end.fifo) // 4 >= place >> 16:
-            raise BusError(f"OTG_FS: FIFO {number} is given more than its packet, or than it holds")
-        end.fifo += value.to_bytes(4, "little")
 
     # The host's side.
 
@@ -344,14 +260,14 @@ class OtgFs(UsbController, Port):
         """SE0: the controller closes its endpoints; the address is the firmware's to clear."""
         for end in (*self._in[1:], *self._out[1:]):
             end.control &= ~USBAEP
-        self._sets_address = False
+        self._sets_address = self._has_status = False
         self._stored_events |= USBRST | ENUMDNE
 
     def suspend(self, on: bool) -> None:
         """Idle for 3 ms, or a resume signal."""
         self._stored_events |= USBSUSP | ESUSP if on else WKUP
 
-    def _hears(self, address: int, end: _End) -> bool:
+    def _hears(self, address: int, end: End) -> bool:
         return self.attached and address == self._address and bool(end.control & USBAEP)
 
     def setup(self, address: int, packet: bytes) -> bool:
@@ -359,14 +275,30 @@ class OtgFs(UsbController, Port):
         ends = (self._in[0], self._out[0])
         if not self._hears(address, self._out[0]) or not self._out[0].size >> 29:
             return False
-        if not self._receive(_Entry(SETUP_DATA, 0, packet), _Entry(SETUP_DONE, 0)):
+        if not self._receive(Entry(SETUP_DATA, 0, packet), Entry(OUT_DONE, 0)):
             return False
+        self._out[0].interrupts |= STPKTRX
+        self._has_status = not packet[0] & 0x80 and packet[6:8] != b"\0\0"
+        self._is_held = True
+        self._end_setup()
         self._out[0].size -= 1 << 29
         for end in ends:
             end.control = end.control & ~STALL | NAKSTS
             end.toggle = 1
         self._sets_address = packet[0] == 0 and packet[1] == SET_ADDRESS
         return True
+
+    def _end_setup(self) -> None:
+        """End a SETUP, unless the status stage before it has not been acknowledged."""
+        if self._is_held and not self._out[0].interrupts & STSPHSRX:
+            self._is_held = not self._receive(Entry(SETUP_DONE, 0))
+
+    def _begin_status(self) -> None:
+        """The host turns to the status stage of an OUT request."""
+        if self._has_status and not self._out[0].control & EPENA:
+            self._has_status = False
+            self._receive(Entry(OUT_DONE, 0))
+            self._out[0].interrupts |= STSPHSRX
 
     def token_in(self, address: int, endpoint: int) -> Data | type[Nak | Stall | Silence]:
         """IN."""
@@ -375,17 +307,14 @@ class OtgFs(UsbController, Port):
             return Silence
         if end.control & STALL:
             return Stall
+        if endpoint == 0:
+            self._begin_status()
         if end.control & NAKSTS or not end.control & EPENA or end.words_missing:
             return Nak
-        packet = Data(end.toggle, bytes(end.fifo[: end.bytes_left]))
-        end.fifo.clear()
-        end.toggle ^= 1
-        end.size = 0
-        end.control &= ~EPENA
-        end.interrupts |= XFRC
+        toggle, data = end.toggle, end.send()
         if endpoint == 0 and self._sets_address:
             self._address, self._sets_address = self._device >> 4 & 0x7F, False
-        return packet
+        return Data(toggle, data)
 
     def token_out(
         self, address: int, endpoint: int, toggle: int, data: bytes
@@ -400,7 +329,7 @@ class OtgFs(UsbController, Port):
             return Nak
         if toggle != end.toggle:
             return None  # repeated: acknowledged, and thrown away
-        entries = _Entry(OUT_DATA, endpoint, data, toggle), _Entry(OUT_DONE, endpoint)
+        entries = Entry(OUT_DATA, endpoint, data, toggle), Entry(OUT_DONE, endpoint)
         if len(data) > end.bytes_left or not self._receive(*entries):
             return Nak
         end.toggle ^= 1

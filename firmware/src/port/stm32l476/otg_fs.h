@@ -1,28 +1,29 @@
-/* The STM32L476's OTG_FS registers, as far as the firmware uses them, by section of its reference
- * manual (RM0351). All 32-bit. Like stm32l476.h's, this table is complete.
+/* The STM32L476's OTG_FS registers, as far as the firmware uses them (RM0351, chapter 47). All
+ * 32-bit. Like stm32l476.h's, this table is complete.
  *
- *   register         offset  section   written with, or read for
- *   GOTGCTL          0x000   47.15.1   BVALOEN, BVALOVAL: the session is valid, whatever VBUS says
- *   GAHBCFG          0x008   47.15.3   GINTMSK: interrupts on
- *   GUSBCFG          0x00C   47.15.4   FDMOD, TRDT for an AHB of 32 MHz and more
- *   GRSTCTL          0x010   47.15.5   AHBIDL read; TXFFLSH with a FIFO's number, read until 0
- *   GINTSTS          0x014   47.15.6   what happened; USBSUSP, USBRST, WKUPINT cleared by writing 1
- *   GINTMSK          0x018   47.15.7   what interrupts
- *   GRXSTSP          0x020   47.15.9   one entry off the receive FIFO
- *   GRXFSIZ          0x024   47.15.10  the receive FIFO's words
- *   DIEPTXF0         0x028   47.15.11  transmit FIFO 0: start, words
- *   GCCFG            0x038   47.15.13  PWRDWN: the transceiver is on (0 is off); no VBUS detection
- *   DIEPTXF(n)       0x104+  47.15.16  transmit FIFO n, from 1
- *   DCFG             0x800   47.15.34  DSPD full speed, DAD the address
- *   DCTL             0x804   47.15.35  SDIS: no pull-up
- *   DIEPMSK, DOEPMSK 0x810+  47.15.37  XFRC; STUP for OUT
- *   DAINTMSK         0x81C   47.15.40  the endpoints that interrupt
- *   DIEPCTL(n)       0x900+  47.15.43  endpoint n, IN: type, FIFO, STALL, NAK, DATA0, enable,
- * disable DIEPINT(n)       0x908+  47.15.44  XFRC, EPDISD, INEPNE; cleared by writing 1 DIEPTSIZ(n)
- * 0x910+  47.15.46  packets and bytes of a transfer DOEPCTL(n)       0xB00+  47.15.48  endpoint n,
- * OUT: the same DOEPINT(n)       0xB08+  47.15.50  XFRC, STUP DOEPTSIZ(n)      0xB10+  47.15.51
- * packets and bytes; for endpoint 0 also SETUPs in a row FIFO(n)          0x1000+ 47.15.2 written:
- * transmit FIFO n; read: the receive FIFO
+ *   register         offset   written with, or read for
+ *   GOTGCTL          0x000    BVALOEN, BVALOVAL: the session is valid, whatever VBUS says
+ *   GAHBCFG          0x008    GINTMSK: interrupts on
+ *   GUSBCFG          0x00C    FDMOD, TRDT for an AHB of 32 MHz and more
+ *   GRSTCTL          0x010    AHBIDL read; TXFFLSH with a FIFO's number, read until 0
+ *   GINTSTS          0x014    what happened; USBSUSP, USBRST, WKUPINT cleared by writing 1
+ *   GINTMSK          0x018    what interrupts
+ *   GRXSTSP          0x020    one entry off the receive FIFO
+ *   GRXFSIZ          0x024    the receive FIFO's words
+ *   DIEPTXF0         0x028    transmit FIFO 0: start, words
+ *   GCCFG            0x038    PWRDWN: the transceiver is on (0 is off); no VBUS detection
+ *   DIEPTXF(n)       0x104+   transmit FIFO n, from 1
+ *   DCFG             0x800    DSPD full speed, DAD the address
+ *   DCTL             0x804    SDIS: no pull-up
+ *   DIEPMSK, DOEPMSK 0x810+   XFRC; STUP for OUT
+ *   DAINTMSK         0x81C    the endpoints that interrupt
+ *   DIEPCTL(n)       0x900+   endpoint n, IN: type, FIFO, STALL, NAK, DATA0, enable, disable
+ *   DIEPINT(n)       0x908+   XFRC, EPDISD, INEPNE; cleared by writing 1
+ *   DIEPTSIZ(n)      0x910+   packets and bytes of a transfer
+ *   DOEPCTL(n)       0xB00+   endpoint n, OUT: as for IN
+ *   DOEPINT(n)       0xB08+   XFRC, STUP; whatever is set is cleared
+ *   DOEPTSIZ(n)      0xB10+   packets and bytes; for endpoint 0 also SETUPs in a row
+ *   FIFO(n)          0x1000+  written: transmit FIFO n; read: the receive FIFO
  *
  * Interrupt: number 67 (section 13.3, table 57). */
 #ifndef OTG_FS_H

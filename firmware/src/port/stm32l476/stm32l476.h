@@ -18,8 +18,8 @@
  *                                          MSI at 48 MHz for USB, MSIPLLEN: trimmed by the crystal
  *   RCC CFGR         0x40021008   6.4.3    SW, prescalers 1; SWS read until there (bounded)
  *   RCC PLLCFGR      0x4002100C   6.4.4    HSI16 / 1 × 10 / 2 = 80 MHz
- *   RCC CIER         0x40021018   6.4.6    LSERDYIE until the 32 kHz crystal runs, else 0
- *   RCC CICR         0x40021020   6.4.8    LSERDYC
+ *   RCC CIER         0x40021018   6.4.7    LSERDYIE until the 32 kHz crystal runs, else 0
+ *   RCC CICR         0x40021020   6.4.9    LSERDYC
  *   RCC AHB2RSTR     0x4002102C   6.4.11   OTGFSRST
  *   RCC AHB2ENR      0x4002104C   6.4.17   GPIOA, GPIOC, GPIOD, OTGFS
  *   RCC APB1ENR1     0x40021058   6.4.19   UART5, PWR

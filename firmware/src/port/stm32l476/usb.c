@@ -5,14 +5,14 @@
  * comes goes through one receive FIFO for all endpoints; an endpoint is enabled for one packet at a
  * time, and NAKs until it is enabled again, so the FIFO has room for whatever may come.
  *
- * The B session is declared valid, and VBUS not sensed: the SensorTile brings PA9 to no place where
- * VBUS could be relied on, and ST's own firmware for it (STSW-STLKT01, usbd_conf.c) does not sense
- * it either. A pulled cable then looks like a suspended bus, and the next one begins with a reset.
- * Until then the session stays with USB, unless a HELLO comes over the UART (link.h).
+ * The B session is declared valid, and VBUS not sensed: whether the SensorTile's PA9 sees VBUS is
+ * not known here, and ST's own firmware for it (STSW-STLKT01, usbd_conf.c) does not sense it. A
+ * pulled cable then looks like a suspended bus, and the next one begins with a reset. Until then
+ * the session stays with USB, unless a HELLO comes over the UART (link.h).
  *
- * Erratum of the chip (ES0250, OTG_FS): a packet's words going into a transmit FIFO must not be
- * interleaved with accesses to other registers of the controller. All accesses are made from this
- * interrupt, or with interrupts off.
+ * Erratum of the controller (in ST's sheets for the STM32L4 series): a packet's words going into a
+ * transmit FIFO must not be interleaved with accesses to its other registers. All accesses are made
+ * from this interrupt, or with interrupts off.
  *
  * The controller's revision, 3.10a, ends a transfer of endpoint 0 that was none: between a SETUP
  * and its end, and when the status stage of an OUT request begins. The second sets
@@ -37,8 +37,9 @@
  * Should it not come, the core still runs, and the UART serves. */
 #define WAIT_LOOPS 10000U
 
-/* In words, of 320 (RM0351 47.11.1 for the smallest receive FIFO that will do: 10 for SETUPs, 17
- * for a packet of 64 bytes and its entry, 2 for each OUT endpoint, 1; two packets are let in). */
+/* In words, of 320 (RM0351 47, "Device FIFO RAM allocation", for the smallest receive FIFO that
+ * will do: 10 for SETUPs, 17 for a packet of 64 bytes and its entry, 2 for each OUT endpoint, 1;
+ * two packets are let in). */
 #define RECEIVE_WORDS 64U
 #define TRANSMIT_WORDS 16U /* the least that may be; a packet of 64 bytes */
 #define TRANSMIT_START(number) (RECEIVE_WORDS + TRANSMIT_WORDS * (number))
@@ -53,7 +54,7 @@ static void wait_for(volatile const uint32_t *address, uint32_t bits, uint32_t v
         ;
 }
 
-/* Takes effect within 25 ms (RM0351 47.15.4, FDMOD): usb_start.c waits. Returns 0 where nothing
+/* Takes effect within 25 ms (RM0351 47, GUSBCFG.FDMOD): usb_start.c waits. Returns 0 where nothing
  * answers at the controller's address. */
 int usb_controller_start(void) {
     wait_for(&GRSTCTL, GRSTCTL_AHBIDL, GRSTCTL_AHBIDL);
@@ -90,7 +91,7 @@ static uint32_t number_of(uint8_t endpoint) {
     return endpoint & 0xFU;
 }
 
-/* Throw away a packet that the host has not taken: RM0351 47.16.6, "IN endpoint disable". */
+/* Throw away a packet that the host has not taken: RM0351 47, "IN endpoint disable". */
 static void drop_packet(uint32_t number) {
     if ((DIEPCTL(number) & EPCTL_EPENA) == 0U)
         return;
@@ -171,7 +172,7 @@ void usb_driver_stall(uint8_t endpoint, int on) {
         DOEPCTL(number) = (DOEPCTL(number) & ~EPCTL_STALL) | EPCTL_SD0PID;
 }
 
-/* Written before the status stage; it takes effect after (RM0351 47.16.6, "SetAddress"). */
+/* Written before the status stage; it takes effect after (RM0351 47, "SetAddress command"). */
 void usb_driver_set_address(uint8_t address) {
     DCFG = DCFG_DSPD_FULL | DCFG_DAD(address);
 }
@@ -189,7 +190,7 @@ static void expect_setups(void) {
         DOEPTSIZ(0U) = EPTSIZ_STUPCNT;
 }
 
-/* RM0351 47.16.6, "Endpoint initialization on USB reset". The core closes the other endpoints. */
+/* RM0351 47, "Endpoint initialization on USB reset". The core closes the other endpoints. */
 static void bus_was_reset(void) {
     DCFG = DCFG_DSPD_FULL;
     DOEPCTL(0U) |= EPCTL_SNAK;
