@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +15,11 @@ import pytest
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
 from hil.model_folder import load_model_folder
-from pipeline.emit_c import Source, emit, generate, load_source
+from pipeline.emit_c import Source, emit, generate, load_source, two_files
 from pipeline.emit_c.__main__ import TARGET, stale
+from pipeline.emit_c.choice import GOALS
 from pipeline.interp import run
+from pipeline.ops import OPERATORS
 from pipeline.preprocess import Preprocessing
 from pipeline.tflite import parse_tflite
 from pipeline.verify import read_verified
@@ -94,6 +99,56 @@ def test_same_model_gives_the_same_bytes_and_names_no_place(tmp_path: Path) -> N
     assert str(tmp_path) not in text
     assert str(PROJECT_DIR) not in text
     assert not re.search(r"\b20[2-9]\d-\d\d", text)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_the_bytes_depend_on_nothing_around_them(goal: str, tmp_path: Path) -> None:
+    """Neither on how Python hashes, nor on the language, the time zone or the folder."""
+    written = []
+    for i, (seed, language, zone) in enumerate(
+        [("1", "C", "UTC"), ("2", "tr_TR.UTF-8", "Asia/Tokyo")]
+    ):
+        home = tmp_path / f"place {i}"
+        home.mkdir()
+        shutil.copy(MODELS / "cnn" / "int8.tflite", home / f"{i}.tflite")
+        command = ["emit", f"{i}.tflite", "--name", "m", "--out", "out", "--optimize", goal]
+        around = {"PYTHONHASHSEED": seed, "LC_ALL": language, "LANG": language, "TZ": zone}
+        subprocess.run(
+            [sys.executable, "-m", "hil.cli", *command],
+            cwd=home, env={**os.environ, **around}, capture_output=True, check=True,
+        )  # fmt: skip
+        written.append({p.name: p.read_bytes() for p in sorted((home / "out").iterdir())})
+    assert written[0] == written[1]
+    assert written[0]["m.c"] == generated(MODELS / "cnn" / "int8.tflite", goal)
+
+
+def generated(model: Path, goal: str) -> bytes:
+    source = Source(read_verified(model))
+    return two_files(source, generate(source, "m", goal))["m.c"].encode()
+
+
+LAYER_COMMENT = re.compile(
+    r"/\* Layer (\d+): (\w+) (\w+)\n \* in   \[[\d, ]+\] .+\n(?: \* and  .+\n)*"
+    r" \* out  \[[\d, ]+\] .+\n \* cost (\d+) multiply-accumulates, (\d+) bytes of constants"
+)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_layer_is_a_function_under_its_shape_quantization_and_cost(arch: str) -> None:
+    source = Source(read_verified(MODELS / arch / "int8.tflite"))
+    code = generate(source, "m")
+    comments = LAYER_COMMENT.findall(code.implementation)
+    functions = re.findall(r"^static int m_(\d+)_(\w+)_run\(void\) \{$", code.implementation, re.M)
+    assert [(int(n), name) for n, name in functions] == [
+        (op.index, source.graph.layer_name(op)) for op in source.graph.ops
+    ]
+    assert [(int(n), op, name) for n, op, name, *_ in comments] == [
+        (op.index, op.name, source.graph.layer_name(op)) for op in source.graph.ops
+    ]
+    assert [int(macs) for *_, macs, _ in comments] == [
+        OPERATORS[op.name].macs(source.graph, op) for op in source.graph.ops
+    ]
+    assert sum(int(size) for *_, size in comments) == code.constant_bytes
 
 
 def test_header_states_sizes_scales_and_hash(tmp_path: Path) -> None:

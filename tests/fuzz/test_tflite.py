@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
+
+import numpy as np
+import pytest
 
 from hil.board import PROJECT_DIR
+from tests.fuzz.tflite import HangError, allowed, limits, status
 
 CASES = 400
 
@@ -21,11 +26,30 @@ def test_damaged_models_are_accepted_or_refused_in_one_line() -> None:
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     found = re.fullmatch(
-        r"(\d+) damaged files: (\d+) accepted, (\d+) refused, no finding\n", ran.stdout
+        r"(\d+) damaged files: (\d+) accepted, (\d+) refused, no finding; (\d+) MB used at most\n",
+        ran.stdout,
     )
     assert found, ran.stdout
-    done, accepted, refused = map(int, found.groups())
+    done, accepted, refused, most = map(int, found.groups())
     assert done == CASES
     # Damage that is always noticed at once, or never, would test little.
     assert accepted > CASES // 20
     assert refused > CASES // 4
+    assert 0 < most < 256 + 10
+
+
+def test_a_case_that_uses_too_much_memory_is_a_finding() -> None:
+    """Both bounds: what is asked for, and what is used where more may be asked for."""
+    with pytest.raises(MemoryError), limits(1000, status("VmRSS"), []):
+        np.zeros(allowed(1000) + 2**20, np.uint8)
+    seen: list[int] = []
+    with limits(1000, status("VmRSS"), seen):
+        np.ones(64 * 2**20, np.uint8)
+    assert 60 * 2**20 < seen[0] < 80 * 2**20  # pages that were there before are used again
+
+
+def test_a_case_that_takes_too_long_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.fuzz.tflite.SECONDS", 1)
+    here = status("VmRSS")
+    with pytest.raises(HangError, match="more than 1 s"), limits(1000, here, []):
+        time.sleep(20)

@@ -3,9 +3,10 @@
     python -m tests.fuzz.tflite [--minutes 10] [--seed 0] [--cases N] [FILE…]
 
 No crash, no hang, no memory beyond 10 × the file's size + 256 MB: every case ends in success or in
-one InputError of one line. Without files: the committed models, MLPerf Tiny's where
-TINYHIL_MLPERF_DIR names their folder, and small models of every operator. The first finding ends
-it, with the case's seed.
+one InputError of one line. Memory is bounded twice: address space is not given out beyond that
+(RLIMIT_AS), and the pages that a case really used at most (VmHWM) are looked at after it. Without
+files: the committed models, MLPerf Tiny's where TINYHIL_MLPERF_DIR names their folder, and small
+models of every operator. The first finding ends it, with the case's seed.
 """
 
 # ruff: noqa: E402 - numpy starts its threads when it is imported
@@ -31,6 +32,7 @@ from tqdm import tqdm
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
 from pipeline.emit_c import Source, generate
+from pipeline.emit_c.choice import GOALS
 from pipeline.interp import run
 from pipeline.ops import OPERATORS
 from pipeline.tflite import parse_tflite
@@ -48,12 +50,16 @@ class HangError(Exception):
     """A case took too long."""
 
 
-def use(data: bytes) -> bool:
+class MemoryUsedError(Exception):
+    """A case used more memory than it may."""
+
+
+def use(data: bytes, goal: str = "speed") -> bool:
     """Read, verify, emit and run a model; return whether it was accepted."""
     try:
         graph = parse_tflite(data, "fuzz")
         verify(graph, "fuzz")
-        generate(Source(graph), "m")
+        generate(Source(graph), "m", goal)
     except InputError as refused:
         if "\n" in str(refused):
             raise ValueError("a refusal of more than one line") from refused
@@ -64,15 +70,32 @@ def use(data: bytes) -> bool:
     return True
 
 
+def allowed(size: int) -> int:
+    """Return the bytes that a case may add, for a file of `size` bytes."""
+    return 10 * size + 256 * 2**20
+
+
+def status(field: str) -> int:
+    """Return bytes from /proc/self/status: VmSize, VmRSS, or VmHWM, the most that VmRSS was."""
+    line = next(
+        t for t in Path("/proc/self/status").read_text().splitlines() if t.startswith(field + ":")
+    )
+    return int(line.split()[1]) * 1024
+
+
 @contextlib.contextmanager
-def limits(size: int) -> Iterator[None]:
-    """Bound the memory that is added from here on, and the time."""
+def limits(size: int, before: int, seen: list[int]) -> Iterator[None]:
+    """Bound the memory that is added from here on, and the time.
+
+    before: bytes resident before any case, so that what cases leave behind counts as well; what
+    was used beyond it at most is added to `seen`.
+    """
 
     def hang(_signal: int, _frame: FrameType | None) -> None:
         raise HangError(f"took more than {SECONDS} s")
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    room = pages * resource.getpagesize() + 10 * size + 256 * 2**20
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew from VmRSS
+    room = status("VmSize") + allowed(size)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     signal.signal(signal.SIGALRM, hang)
     signal.alarm(SECONDS)
@@ -82,6 +105,9 @@ def limits(size: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    seen.append(max(0, status("VmHWM") - before))
+    if seen[-1] > allowed(size):
+        raise MemoryUsedError(f"used {seen[-1]} bytes for a file of {size}")
 
 
 def models() -> list[bytes]:
@@ -93,21 +119,28 @@ def models() -> list[bytes]:
     return [path.read_bytes() for path in paths] + list(small)
 
 
-def fuzz(files: list[bytes], first: int, cases: int, deadline: float) -> tuple[int, int]:
-    """Run cases from seed `first` on; return (cases, accepted). Raises what a case raises."""
-    done = accepted = 0
+def fuzz(
+    files: list[bytes], first: int, cases: int, deadline: float, before: int
+) -> tuple[int, int, int]:
+    """Run cases from seed `first` on; return (cases, accepted, most bytes used by one).
+
+    Raises what a case raises.
+    """
+    done = accepted = most = 0
     for seed in tqdm(range(first, first + cases), unit="case", disable=None):
         if time.monotonic() > deadline:
             break
         data = damaged(files[seed % len(files)], seed)
         try:
-            with limits(len(data)):
-                accepted += use(data)
+            seen: list[int] = []
+            with limits(len(data), before, seen):
+                accepted += use(data, GOALS[seed % len(GOALS)])
+            most = max(most, *seen)
         except BaseException:
             print(f"seed {seed}, file {seed % len(files)} of {len(files)}", file=sys.stderr)
             raise
         done += 1
-    return done, accepted
+    return done, accepted, most
 
 
 def main() -> int:
@@ -118,13 +151,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first case")
     parser.add_argument("--cases", type=int, default=10**9)
     args = parser.parse_args()
+    before = status("VmRSS")
     files = [path.read_bytes() for path in args.files] or models()
     for data in files:
         if not use(data):  # also loads everything that is loaded once
             raise SystemExit("a file is refused as it is")
     deadline = time.monotonic() + 60 * args.minutes
-    done, accepted = fuzz(files, args.seed, args.cases, deadline)
-    print(f"{done} damaged files: {accepted} accepted, {done - accepted} refused, no finding")
+    done, accepted, most = fuzz(files, args.seed, args.cases, deadline, before)
+    print(
+        f"{done} damaged files: {accepted} accepted, {done - accepted} refused, no finding; "
+        f"{most / 2**20:.0f} MB used at most"
+    )
     return 0
 
 
