@@ -36,6 +36,9 @@ SQNR_DROP_DB: Final = 6.02
 #: Training windows are known to the model: being better on them by less than this says nothing.
 SEEN_MARGIN: Final = 0.20
 
+#: On fewer windows a good model may be no better than one answer, by their choice alone.
+ENOUGH: Final = 30
+
 Verdict = Literal["above", "costs", "unclear", "within"]
 
 
@@ -228,7 +231,11 @@ def good_elsewhere(run: Run, item: Column) -> bool:
 
 
 def weak_model(run: Run) -> list[Finding]:
-    """The first model of the chain is no better than always answering the commonest class."""
+    """The first model of the chain is no better than always answering the commonest class.
+
+    Where even what was measured is no better, on enough windows, there is nothing further down
+    the chain to look for: a problem. Where it only may be so, a note.
+    """
     first = next(iter(chain(run)), None)
     value = accuracy(run, first) if first else None
     if first is None or value is None:
@@ -237,8 +244,9 @@ def weak_model(run: Run) -> list[Finding]:
     commonest = max(labels.count(k) for k in set(labels)) / len(labels)
     if len(set(labels)) < 2 or value.low > commonest or good_elsewhere(run, first):
         return []
+    no_better = value.value <= commonest and len(labels) >= ENOUGH
     return [
-        note(
+        (problem if no_better else note)(
             "training",
             "weak-model",
             f"The {first.name} model is {percent(value.value)} right, which is not clearly better "
