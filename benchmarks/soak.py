@@ -1,9 +1,9 @@
 """Hours of streaming over a line that drops, flips, duplicates, truncates and delays frames.
 
 `benchmarks/soak.py --windows 1000000` is the long run: at one window each half second, as a gesture
-classifier on a wrist makes them, 139 hours. Each link's firmware runs on the emulator as fast as it
-can. Counted: wrong answers (0 is the goal), and what the harness and the emulator have grown by from
-a tenth of the run to its end, against a baseline of nothing.
+classifier on a wrist makes them, 139 hours. Each link's firmware runs on the emulator as fast as
+it can. Counted: wrong answers (0 is the goal), and what the harness and the emulator have grown by
+from a tenth of the run to its end, against a baseline of nothing.
 """
 
 from __future__ import annotations

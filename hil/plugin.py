@@ -26,6 +26,14 @@ from hil.commands.baseline import BASELINE_HELP, MAX_DRIFT_HELP
 from hil.errors import TinyhilError
 from hil.links import CHOICES, words
 from hil.record import DEFAULT_MAX_DROP
+from hil.several import (
+    WORKER_KEY,
+    file_of,
+    pack,
+    ports_of,
+    scheduler,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from hil.device import Device
@@ -42,14 +50,11 @@ T = TypeVar("T")
 
 DEFAULT_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
 
-#: Where the run is kept for the summaries, once there is one.
-RUN_KEY: Final = pytest.StashKey["Run"]()
+#: Where each board's run is kept for the summaries, once there is one.
+RUNS_KEY: Final = pytest.StashKey["dict[str, Run]"]()
 
-#: Where its drift from --baseline is kept, once there is one.
-DRIFT_KEY: Final = pytest.StashKey["Drift"]()
-
-#: The fixture that failed for a reason of the user's or the device's, and that reason.
-BROKEN_KEY: Final = pytest.StashKey[tuple[str, str]]()
+#: Board → the fixture that failed for a reason of the user's or the device's, and that reason.
+BROKEN_KEY: Final = pytest.StashKey[dict[str, tuple[str, str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -71,14 +76,23 @@ def _is_ours(arguments: Sequence[object], folder: Path) -> bool:
 def add_options(parser: pytest.Parser) -> None:
     """Add the options, in a group of their own."""
     add = partial(_add, parser.getgroup("tinyhil", "hardware in the loop (tinyhil)"))
-    add("--board", choices=board_names(), help="board to test; without it, hil/ is skipped")
+    add(
+        "--board",
+        action="append",
+        choices=board_names(),
+        help="board to test, may be repeated; without it, hil/ is skipped",
+    )
     add(
         "--backend",
         choices=["auto", *BACKENDS],
         default="auto",
-        help="auto: a board given by --port, else the embedded emulator",
+        help="auto: a board given by --port or found on USB, else the embedded emulator",
     )
-    add("--port", help="serial port of a real board")
+    add(
+        "--port",
+        action="append",
+        help="serial port of a real board, or its USB serial number; of several boards: BOARD=PORT",
+    )
     add(
         "--via",
         choices=CHOICES,
@@ -119,32 +133,74 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ours and _option(config, "--baseline") is None else None
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which board, back end and model are tested."""
-    board = _option(config, "--board")
-    if board is None:
-        return None
-    asked = _option(config, "--backend")
+def _boards(config: pytest.Config) -> list[str]:
+    return list(dict.fromkeys(_option(config, "--board") or []))
+
+
+def _ports(config: pytest.Config) -> dict[str, str | None]:
     try:
-        taken = choose(asked, _option(config, "--port"))
+        return ports_of(_boards(config), _option(config, "--port") or [])
     except TinyhilError as error:
         raise pytest.UsageError(f"tinyhil: {error}") from None
-    how = " (chosen by auto)" if asked == "auto" else ""
-    return f"tinyhil: board {board}, back end {taken}{how}, model {_option(config, '--model')}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no runs."""
+    config.stash[RUNS_KEY], config.stash[BROKEN_KEY] = {}, {}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a board's tests together where xdist deals tests out in its usual way."""
+    usual = config.getoption("dist") == "load"
+    return scheduler(config, log) if usual and _boards(config) else None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which boards, back ends and model are tested."""
+    asked, lines = _option(config, "--backend"), []
+    for name, port in _ports(config).items() if _boards(config) else ():
+        try:
+            taken = choose(asked, port, load_board(name))
+        except TinyhilError as error:
+            raise pytest.UsageError(f"tinyhil: {error}") from None
+        how = " (chosen by auto)" if asked == "auto" else ""
+        model = _option(config, "--model")
+        lines.append(f"tinyhil: board {name}, back end {taken}{how}, model {model}")
+    return lines
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat what needs a board for every board."""
+    if "hil_board" in metafunc.fixturenames:
+        boards = _boards(metafunc.config)
+        metafunc.parametrize(
+            "hil_board",
+            boards or [None],
+            indirect=True,
+            ids=boards or ["no-board"],
+            scope="session",
+        )
 
 
 @pytest.fixture(scope="session")
-def hil_options(request: pytest.FixtureRequest) -> Options:
-    """What to run, from the command line; skips where no board was named."""
-    config = request.config
-    if _option(config, "--board") is None:
+def hil_board(request: pytest.FixtureRequest) -> str:
+    """The name of the board under test; skips where none was named."""
+    if request.param is None:
         pytest.skip("no board: name one, e.g. pytest hil/ --board nano33")
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def hil_options(hil_board: str, request: pytest.FixtureRequest) -> Options:
+    """What to run on this board, from the command line."""
+    config = request.config
     from hil.run.steps import Options
 
     return Options(
-        board=load_board(_option(config, "--board")),
+        board=load_board(hil_board),
         backend=_option(config, "--backend"),
-        port=_option(config, "--port"),
+        port=_ports(config)[hil_board],
         via=_option(config, "--via"),
         model=_option(config, "--model"),
         vectors=_option(config, "--vectors"),
@@ -159,8 +215,10 @@ def hil_baseline(hil_options: Options, pytestconfig: pytest.Config) -> Run | Non
     """The older record that this run is compared with; read before anything long begins."""
     from hil.commands.baseline import load_baseline
 
-    given = (_option(pytestconfig, name) for name in ("--baseline", "--max-drift"))
-    return _or_fail("hil_baseline", pytestconfig, lambda: load_baseline(*given))
+    board = hil_options.board.name
+    older = file_of(_option(pytestconfig, "--baseline"), board, _boards(pytestconfig))
+    limit = _option(pytestconfig, "--max-drift")
+    return _or_fail("hil_baseline", board, pytestconfig, lambda: load_baseline(older, limit))
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +226,8 @@ def hil_job(hil_options: Options, hil_baseline: Run | None, pytestconfig: pytest
     """Model, windows, and what the host models answer to them; an older record is read before."""
     from hil.run.steps import prepare
 
-    return _or_fail("hil_job", pytestconfig, lambda: prepare(hil_options))
+    board = hil_options.board.name
+    return _or_fail("hil_job", board, pytestconfig, lambda: prepare(hil_options))
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +238,7 @@ def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) 
     o = hil_options
     say = _sayer(pytestconfig)
     context = connect(o.board, Wanted(o.backend, o.port, o.via), hil_job.folder, say)
-    yield _or_fail("hil_target", pytestconfig, context.__enter__)
+    yield _or_fail("hil_target", o.board.name, pytestconfig, context.__enter__)
     context.__exit__(None, None, None)
 
 
@@ -192,7 +251,6 @@ def hil_device(hil_target: Target) -> Device:
 @pytest.fixture(scope="session")
 def hil_run(
     hil_options: Options,
-    hil_baseline: Run | None,
     hil_job: Job,
     hil_target: Target,
     pytestconfig: pytest.Config,
@@ -200,43 +258,51 @@ def hil_run(
     """Everything measured, once per session; written to --record and --report."""
     from hil.commands.run import writable, write
     from hil.run.steps import run_on
-    from hil.verdict.baseline import compare
 
-    record, report = _option(pytestconfig, "--record"), _option(pytestconfig, "--report")
+    board, boards = hil_options.board.name, _boards(pytestconfig)
+    record = file_of(_option(pytestconfig, "--record"), board, boards)
+    report = file_of(_option(pytestconfig, "--report"), board, boards)
 
     def measure() -> Run:
         for path in (record, report):
             if path is not None:
                 writable(path)
-        measured = run_on(hil_target, hil_options, hil_job)
-        drift = None
-        if hil_baseline is not None:
-            drift = compare(hil_baseline, measured, _option(pytestconfig, "--max-drift"))
-            pytestconfig.stash[DRIFT_KEY] = drift
-        write(measured, record, report, drift)
+        measured = run_on(hil_target, hil_options, hil_job, _sayer(pytestconfig))
+        write(measured, record, report, _drift(pytestconfig, measured))
         return measured
 
     with _uncaptured(pytestconfig):  # so that the progress bar is seen
-        pytestconfig.stash[RUN_KEY] = _or_fail("hil_run", pytestconfig, measure)
-    return pytestconfig.stash[RUN_KEY]
+        run = _or_fail("hil_run", board, pytestconfig, measure)
+    pytestconfig.stash[RUNS_KEY][board] = run
+    return run
 
 
 @pytest.fixture(scope="session")
 def hil_drift(hil_run: Run, pytestconfig: pytest.Config) -> Drift | None:
     """The drift from --baseline to this run; None without one."""
-    return pytestconfig.stash.get(DRIFT_KEY, None)
+    return _drift(pytestconfig, hil_run)
+
+
+def _drift(config: pytest.Config, run: Run) -> Drift | None:
+    from hil.commands.baseline import drift_from
+
+    older = file_of(_option(config, "--baseline"), run.identity.board, _boards(config))
+    return drift_from(older, _option(config, "--max-drift"), run)
 
 
 @pytest.fixture(scope="session")
 def hil_findings(
-    hil_run: Run, record_testsuite_property: Callable[[str, object], None]
+    hil_run: Run,
+    record_testsuite_property: Callable[[str, object], None],
+    pytestconfig: pytest.Config,
 ) -> list[Finding]:
     """What `tinyhil run` would say of it; also written into JUnit's suite properties."""
     from hil.verdict.diagnose import diagnose
 
     findings = diagnose(hil_run)
+    several = len(_boards(pytestconfig)) > 1
     for name, value in suite_properties(hil_run, findings):
-        record_testsuite_property(name, value)
+        record_testsuite_property(f"{hil_run.identity.board} {name}" if several else name, value)
     return findings
 
 
@@ -261,7 +327,7 @@ def suite_properties(run: Run, findings: list[Finding]) -> list[tuple[str, str]]
     return properties
 
 
-def _or_fail(fixture: str, config: pytest.Config, action: Callable[[], T]) -> T:
+def _or_fail(fixture: str, board: str, config: pytest.Config, action: Callable[[], T]) -> T:
     """Do it; a user's or a device's error fails the first test in one line, without a traceback.
 
     The other tests that need the fixture are skipped: twenty times the same says no more.
@@ -269,14 +335,15 @@ def _or_fail(fixture: str, config: pytest.Config, action: Callable[[], T]) -> T:
     try:
         return action()
     except TinyhilError as error:
-        config.stash[BROKEN_KEY] = fixture, f"tinyhil: {error}"
+        config.stash[BROKEN_KEY].setdefault(board, (fixture, f"tinyhil: {error}"))
         raise pytest.fail.Exception(f"tinyhil: {error}", pytrace=False) from None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a fixture that has failed before."""
-    fixture, reason = item.config.stash.get(BROKEN_KEY, ("", ""))
+    board = getattr(getattr(item, "callspec", None), "params", {}).get("hil_board")
+    fixture, reason = item.config.stash[BROKEN_KEY].get(str(board), ("", ""))
     if fixture and fixture in getattr(item, "fixturenames", ()):
         pytest.skip(reason)
 
@@ -302,32 +369,50 @@ def _sayer(config: pytest.Config) -> Callable[[str], None]:
     return say
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In an xdist worker: send the runs to the controlling process."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and session.config.stash[RUNS_KEY]:
+        output[WORKER_KEY] = pack(session.config.stash[RUNS_KEY])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the controlling process: take a worker's runs."""
+    text = getattr(node, "workeroutput", {}).get(WORKER_KEY)
+    if text is not None:
+        node.config.stash[RUNS_KEY].update(unpack(text))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the verdict as `tinyhil run` does."""
-    run = config.stash.get(RUN_KEY, None)
-    if run is None:
-        return
-    from hil.screen import screen
-    from hil.verdict.diagnose import diagnose
-
-    terminalreporter.section("tinyhil")
-    terminalreporter.write_line(screen(run, diagnose(run)))
-    if (drift := config.stash.get(DRIFT_KEY, None)) is not None:
-        from hil.drift_screen import drift_screen
-
-        terminalreporter.write_line(f"\n{drift_screen(drift)}")
-    for name in ("--record", "--report"):
-        if (path := _option(config, name)) is not None:
-            terminalreporter.write_line(f"{name.removeprefix('--')}: {path}")
+    """Print each board's verdict as `tinyhil run` does."""
+    for board, text in _verdicts(config).items():
+        terminalreporter.section("tinyhil")
+        terminalreporter.write_line(text)
+        for name in ("--record", "--report"):
+            if (path := file_of(_option(config, name), board, _boards(config))) is not None:
+                terminalreporter.write_line(f"{name.removeprefix('--')}: {path}")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
-    """Put the verdict and the findings at the top of pytest-html's page."""
-    run = session.config.stash.get(RUN_KEY, None)
-    if run is None:
-        return
+    """Put the verdicts and the findings at the top of pytest-html's page."""
+    for text in _verdicts(session.config).values():
+        prefix.append(f"<h2>tinyhil</h2><pre>{escape(text)}</pre>")
+
+
+def _verdicts(config: pytest.Config) -> dict[str, str]:
+    runs = config.stash.get(RUNS_KEY, {})
+    if not runs:
+        return {}
+    return {board: _verdict(config, runs[board]) for board in sorted(runs)}
+
+
+def _verdict(config: pytest.Config, run: Run) -> str:
+    from hil.drift_screen import drift_screen
     from hil.screen import screen
     from hil.verdict.diagnose import diagnose
 
-    prefix.append(f"<h2>tinyhil</h2><pre>{escape(screen(run, diagnose(run)))}</pre>")
+    drift = _drift(config, run)
+    return screen(run, diagnose(run)) + (f"\n\n{drift_screen(drift)}" if drift else "")

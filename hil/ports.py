@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import serial.tools.list_ports
-
 from hil.board import Board
-from hil.errors import LinkError, clean
+from hil.errors import InputError, LinkError, clean
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,8 @@ class Port:
 
 def serial_ports() -> list[Port]:
     """Return every serial port, sorted by name."""
+    from serial.tools import list_ports  # here: back ends are chosen before anything is loaded
+
     found = [
         Port(
             device=p.device,
@@ -61,7 +61,7 @@ def serial_ports() -> list[Port]:
             location=(p.location or "").partition(":")[0],  # what follows is the USB interface
             description=clean(p.description or "", 60),
         )
-        for p in serial.tools.list_ports.comports()
+        for p in list_ports.comports()
     ]
     return sorted(found, key=lambda p: p.device)
 
@@ -69,6 +69,25 @@ def serial_ports() -> list[Port]:
 def running(board: Board) -> list[Port]:
     """Return the ports of boards of this kind that run a program."""
     return [p for p in serial_ports() if p.usb_id == board.usb_ids[0]]
+
+
+def find(board: Board, asked: str | None) -> str:
+    """Return the board's port: as `asked`, by name, URL or USB serial number, or the only one.
+
+    Raises InputError where several boards could be meant, or none is there.
+    """
+    there = running(board)
+    if asked is not None:
+        by_number = [p.device for p in there if p.serial_number == asked]
+        return by_number[0] if len(by_number) == 1 else asked
+    if len(there) == 1:
+        return there[0].device
+    if there:
+        listed = "; ".join(map(str, there))
+        raise InputError(
+            f"{len(there)} {board.name} on USB ({listed}): give --port, name or number"
+        )
+    raise InputError(f"no {board.name} on USB: give --port; `tinyhil boards` lists what there is")
 
 
 def in_bootloader(board: Board) -> list[Port]:

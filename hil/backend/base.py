@@ -15,6 +15,7 @@ from typing import Protocol
 from hil.board import Board
 from hil.errors import InputError, clean
 from hil.links import check_link
+from hil.ports import running
 
 #: Name → module and class. `auto` is resolved by `choose`.
 BACKENDS = {
@@ -85,8 +86,8 @@ class Backend(Protocol):
         """End what `open` started; harmless when repeated."""
 
 
-def choose(name: str, port: str | None) -> str:
-    """Resolve `auto`: a board given by `port`, else the embedded emulator.
+def choose(name: str, port: str | None, board: Board) -> str:
+    """Resolve `auto`: a board given by `port` or found on USB, else the embedded emulator.
 
     Raises InputError for a port that would be passed over in silence: somebody who names one means
     a board, and must not be given an emulator's results.
@@ -97,7 +98,7 @@ def choose(name: str, port: str | None) -> str:
         raise InputError(f"--port {clean(port)}: the {name} back end takes no port; leave out one")
     if name != "auto":
         return name
-    return "hardware" if port else "embedded"
+    return "hardware" if port or running(board) else "embedded"
 
 
 def load(name: str, via: str = "auto") -> Backend:

@@ -13,9 +13,9 @@ import serial
 from hil.backend.base import Counters, Transport
 from hil.backend.port_link import checked_link
 from hil.board import Board
-from hil.errors import InputError, LinkError, NoAnswerError, clean
+from hil.errors import LinkError, NoAnswerError, clean
 from hil.links import BOARD_LINKS
-from hil.ports import Port, serial_ports
+from hil.ports import Port, find, serial_ports
 
 #: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
 #: would configure the port anew with every read.
@@ -91,9 +91,8 @@ class HardwareBackend:
         self._port = Port("", None, "", "", "")
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
-        """Open the port. `elf` is ignored: the board has been flashed."""
-        if not port:
-            raise InputError(f"which port is {board.name} on? Give --port; `tinyhil boards` lists")
+        """Open the port, found by the board's USB id when None. `elf` is ignored: see Backend."""
+        port = find(board, port)
         self.via = checked_link(port, board, self.via)
         named = (p for p in serial_ports() if p.device == port)
         self._board, self._port = board, next(named, Port(port, None, "", "", ""))

@@ -60,7 +60,7 @@ def connect(board: Board, wanted: Wanted, folder: ModelFolder, say: Say) -> Iter
 
     Raises DeviceError, ToolError or InputError in one line.
     """
-    name = choose(wanted.backend, wanted.port)
+    name = choose(wanted.backend, wanted.port, board)
     backend = load(name, wanted.via)
     chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
     say(f"back end: {backend.description} ({chosen})")
