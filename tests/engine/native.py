@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.board import PROJECT_DIR
-from pipeline.emit_c import Source, generate, two_files
+from pipeline.emit_c import ModelCode, Source, generate, two_files
 
 HERE = Path(__file__).parent
 KERNELS = PROJECT_DIR / "firmware" / "lib" / "nn"
@@ -30,11 +30,19 @@ def cc(arguments: list[str | Path], compiler: str = "gcc") -> None:
 class Program:
     """Some models as one executable."""
 
-    def __init__(self, sources: list[Source], folder: Path, optimize: str = "-O0") -> None:
+    def __init__(
+        self,
+        sources: list[Source],
+        folder: Path,
+        optimize: str = "-O0",
+        codes: list[ModelCode] | None = None,
+    ) -> None:
+        """codes: of the models, named m0, m1, …; else with the kernels that are chosen."""
         self.sources = sources
         lines, entries = [], []
-        for i, source in enumerate(sources):
-            for name, text in two_files(source, generate(source, f"m{i}")).items():
+        codes = codes or [generate(source, f"m{i}") for i, source in enumerate(sources)]
+        for i, (source, code) in enumerate(zip(sources, codes, strict=True)):
+            for name, text in two_files(source, code).items():
                 (folder / name).write_text(text)
             lines.append(f'#include "m{i}.c"')
             entries.append(f"    {{&m{i}_descriptor, m{i}_invoke}},")
