@@ -55,7 +55,8 @@ def channels_view(run: Run) -> ChannelsView | None:
         return None
     expected, actual = (_codes(given, w) for w in ("expected", "actual"))
     causes = {c.channel: (c.name, c.text) for c in input_causes(given)}
-    worst = int(np.argmax((expected != actual).sum(axis=(1, 2))))
+    worst = int(np.argmax(np.abs(expected - actual).sum(axis=(1, 2))))
+    spans = [_span(expected[worst, :, c], actual[worst, :, c]) for c in range(len(given.channels))]
     return ChannelsView(
         windows=len(given.pairs),
         rows=tuple(
@@ -63,13 +64,22 @@ def channels_view(run: Run) -> ChannelsView | None:
             for c in range(len(given.channels))
         ),
         window=given.pairs[worst].window,
-        names=tuple(given.channels),
+        names=tuple(
+            f"{name} {low:.0f} … {high:.0f}".replace("-", "−")
+            for name, (low, high) in zip(given.channels, spans, strict=True)
+        ),
         series=tuple(
             (tuple(expected[worst, :, c].tolist()), tuple(actual[worst, :, c].tolist()))
             for c in range(len(given.channels))
         ),
-        ranges=((-128.0, 127.0),) * len(given.channels),
+        ranges=tuple(spans),
     )
+
+
+def _span(expected: Codes, actual: Codes) -> tuple[float, float]:
+    """Return the codes that a channel is drawn between."""
+    both = np.concatenate([expected, actual])
+    return float(both.min()), float(both.max())
 
 
 def _codes(given: InputEvidence, which: str) -> Codes:

@@ -20,10 +20,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class IdentityView:
-    """Facts in groups, the versions of everything installed, and the command."""
+    """Facts in groups, the versions of everything installed, the model's files, and the command."""
 
     groups: tuple[tuple[str, tuple[Fact, ...]], ...]
     versions: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
     command: str
 
 
@@ -37,6 +38,7 @@ def identity_view(run: Run) -> IdentityView:
             ("Vectors", _vectors(run)),
         ),
         versions=tuple(sorted(i.versions.items())),
+        files=tuple(sorted(run.origin.files.items())) if run.origin else (),
         command=i.command,
     )
 
@@ -51,7 +53,7 @@ def _model(i: Identity) -> tuple[Fact, ...]:
 
 
 def _origin(run: Run) -> tuple[Fact, ...]:
-    """How the model was made, and the files that it consists of."""
+    """How the model was made."""
     made = run.origin
     if made is None:
         return ()
@@ -60,9 +62,7 @@ def _origin(run: Run) -> tuple[Fact, ...]:
         Fact("Made by", made.command, code=True),
         Fact("Seed", NONE if made.seed is None else str(made.seed)),
         Fact("Made with", versions or NONE),
-        *(Fact(f"SHA-256 of {n}", digest, code=True) for n, digest in sorted(made.files.items())
-          if n != "int8.tflite"),
-    )  # fmt: skip
+    )
 
 
 def _device(i: Identity) -> tuple[Fact, ...]:

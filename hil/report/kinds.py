@@ -106,9 +106,11 @@ def _facts(evidence: LayerEvidence) -> tuple[tuple[str, str], ...]:
         facts.append(("Every byte is given by", evidence.explained.text))
     if (found := evidence.constants) is not None:
         facts.append(("Rows told from random inputs", f"{found.told} of {found.rows}"))
-        facts.append(("Rows with other weights or bias", f"{found.other_rows} of {found.affine}"))
-        facts.append(
-            ("Other weights", f"{found.other_weights} of {found.weights}, {found.lost} of them 0")
-        )
-        facts.append(("Other biases", str(found.other_biases)))
+        facts.append(("Of these, weighted sums of the inputs", str(found.affine)))
+    if found is not None and found.affine:
+        facts += [
+            ("Rows with another weight or bias", f"{found.other_rows} of {found.affine}"),
+            ("Other weights", f"{found.other_weights} of {found.weights}, {found.lost} of them 0"),
+            ("Other biases", str(found.other_biases)),
+        ]
     return tuple(facts)

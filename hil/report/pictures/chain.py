@@ -49,6 +49,7 @@ def chain(  # noqa: PLR0913, PLR0917 - what is drawn, and how
         element("desc", _description(steps), id=f"{key}-desc"),
         *parts,
         class_="chain",
+        style=f"--stages:{len(steps)}",
         height=HEIGHT,
         role="group" if any(links) else "img",
         aria_labelledby=f"{key}-title {key}-desc",
