@@ -29,6 +29,8 @@ class BoardFacts:
     uart: str
     baud: int
     raw_unit: str
+    sensor: str
+    sensor_hz: int
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,10 @@ class Device:
         """Release the transport."""
         self._link.close()
 
+    def ask(self, request: Body, kind: type[R]) -> R:
+        """Send any request whose reply is of `kind`; what has no method of its own."""
+        return self._ask(request, kind)
+
     def _ask(self, request: Body, kind: type[R]) -> R:
         return kind.decode(check(self._link.call(request), request.NAME))
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: What pipeline may use of the harness.
 FROM_PIPELINE = {
     "hil", "hil.__version__", "hil.board", "hil.errors", "hil.files", "hil.model_folder",
-    "hil.strict_json", "hil.vectors",
+    "hil.sensor.resample", "hil.strict_json", "hil.vectors",
 }  # fmt: skip
 
 #: Package → the only folder that may import it.

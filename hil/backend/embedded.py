@@ -44,6 +44,15 @@ class EmbeddedBackend:
         self._counters: Counters | None = None
         self._crash: str | None = None
 
+    def move_sensor(self, feed: Path | None, real_time: bool) -> None:
+        """Before `open`: choose what moves the sensor, and by whose clock.
+
+        feed: a file of hil/emulator/sensors/feed.py, None for a board that lies still. real_time
+        False: the sensor goes on as fast as the host asks for its samples.
+        """
+        self._options += ["--feed", str(feed)] if feed is not None else []
+        self._options += ["--time", "real" if real_time else "asked"]
+
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Boot `elf`. Raises InputError when it is no image for the board."""
         if elf is None:

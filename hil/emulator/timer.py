@@ -14,8 +14,11 @@ MASK = 0xFFFFFFFF
 class Timer(Peripheral, ABC):
     """Counts microseconds of the virtual clock; `matched` is set when the count meets `compare`."""
 
+    #: Bytes of its registers.
+    span: int
+
     def __init__(self, name: str, base: int, exception: int, core: CoreState, core_hz: int) -> None:
-        super().__init__(name, base, 0x400)
+        super().__init__(name, base, self.span)
         self._exception = exception
         self._core = core
         self._per_us = core_hz // 1_000_000

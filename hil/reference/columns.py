@@ -79,11 +79,11 @@ def scored(  # noqa: PLR0913, PLR0917 - a column is made of these
     and a host with the same bytes have the same class.
     """
     predicted = tuple(-1 if o is None else int(np.argmax(o)) for o in outputs)
-    scores = tuple(() if o is None else _probabilities(graph, o) for o in outputs)
+    scores = tuple(() if o is None else probabilities(graph, o) for o in outputs)
     return Column(name, runtime, kind, side_branch, after, predicted, scores)
 
 
-def _probabilities(graph: Graph, output: NDArray[Any]) -> tuple[float, ...]:
+def probabilities(graph: Graph, output: NDArray[Any]) -> tuple[float, ...]:
     """Dequantize where needed; apply a softmax where the model does not end in one."""
     values = output.astype(np.float64)
     if output.dtype != np.float32:

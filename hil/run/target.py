@@ -55,14 +55,22 @@ class Wanted:
 
 
 @contextmanager
-def connect(board: Board, wanted: Wanted, folder: ModelFolder, say: Say) -> Iterator[Target]:
+def connect(
+    board: Board,
+    wanted: Wanted,
+    folder: ModelFolder,
+    say: Say,
+    prepare: Callable[[Backend], None] = lambda _backend: None,
+) -> Iterator[Target]:
     """Build, boot or find the device, check who it is, and close it at the end.
 
-    Raises DeviceError, ToolError or InputError in one line.
+    prepare: what is done with the back end before it is opened. Raises DeviceError, ToolError or
+    InputError in one line.
     """
     name = choose(wanted.backend, wanted.port, board)
     backend = load(name, wanted.via)
     chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
+    prepare(backend)
     say(f"back end: {backend.description} ({chosen})")
     try:
         if name == "hardware":

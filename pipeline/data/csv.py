@@ -5,10 +5,11 @@
                                           0.012,-0.981,0.101,1.2,-0.4,3.1
                                           …
 
-The header names the six channels, in any order, and nothing else. `rate_hz` is 10 to 1000,
-`accelerometer` is "g" or "m/s2", `gyroscope` is "rad/s" or "dps"; "source", "license" and "notice"
-may be added and go with the windows wherever they go. Everything is checked, and an error names
-the file and the line.
+The header names the six channels, in any order, and nothing else but, where a recording has times
+of its own, `t`: seconds, increasing. Such a recording is resampled to `rate_hz`, which is 10 to
+1000; `accelerometer` is "g" or "m/s2", `gyroscope` is "rad/s" or "dps"; "source", "license" and
+"notice" may be added and go with the windows wherever they go. Everything is checked, and an error
+names the file and the line.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tqdm import tqdm
 
 from hil.errors import InputError, clean
 from hil.files import read_file
+from hil.sensor.resample import resample as resample_times
 from hil.strict_json import from_json, read_json
 from pipeline.data.recordings import (
     CHANNELS,
@@ -47,6 +49,10 @@ MAX_TOTAL_BYTES: Final = 1024 * 2**20
 MAX_FILES: Final = 10_000
 MAX_NAME: Final = 40
 NAME: Final = re.compile(r"\w[\w .-]{0,39}")
+#: The column of a recording's own times.
+TIME: Final = "t"
+#: A recording with times may have this many times fewer samples than it is resampled to.
+MAX_STRETCH: Final = 20
 #: Standard gravity, m/s².
 GRAVITY: Final = 9.80665
 #: A larger share of samples beyond the sensor's range is a wrong unit, not a hard knock.
@@ -82,7 +88,7 @@ def load_csv(folder: str) -> RecordingSet:
     for path in tqdm(_files(root), desc="recordings", unit="file", disable=None):
         data = read_file(path, MAX_FILE_BYTES)
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + data)
-        samples = _parse(path, data) * description.factors()
+        samples = _parse(path, data, description.rate_hz) * description.factors()
         _check_samples(path, samples, description.rate_hz)
         label, subject = path.parts[-3:-1]
         recordings.append(Recording(len(recordings), label, subject, -1, samples))
@@ -125,30 +131,44 @@ def _files(root: Path) -> list[Path]:
     return found
 
 
-def _parse(path: Path, data: bytes) -> NDArray[np.float64]:
-    """Return [n, 6] in the order of CHANNELS, in the file's units."""
+def _parse(path: Path, data: bytes, rate_hz: float) -> NDArray[np.float64]:
+    """Return [n, 6] at `rate_hz` in the order of CHANNELS, in the file's units."""
     try:
         text = data.decode("utf-8-sig")
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(rows, [])]
-        if sorted(header) != sorted(CHANNELS):
+        timed = header.count(TIME) == 1
+        if sorted(set(header) - {TIME}) != sorted(CHANNELS) or len(header) != 6 + timed:
             raise _refusal(
                 path,
                 f"line 1: the columns must be {','.join(CHANNELS)}, "
                 f"are {clean(','.join(header), 60) or 'none'}",
             )
-        values = _numbers(path, rows)
+        values = _numbers(path, rows, len(header))
     except (UnicodeDecodeError, csv.Error) as error:
         raise _refusal(path, f"not a CSV text: {clean(str(error))}") from None
-    samples = np.frombuffer(values, np.float64).reshape(-1, len(CHANNELS))
-    return samples[:, [header.index(channel) for channel in CHANNELS]]
+    table = np.frombuffer(values, np.float64).reshape(-1, len(header))
+    samples = table[:, [header.index(channel) for channel in CHANNELS]]
+    return _regular(path, table[:, header.index(TIME)], samples, rate_hz) if timed else samples
 
 
-def _numbers(path: Path, rows: Iterator[list[str]]) -> array[float]:
+def _regular(
+    path: Path, times: NDArray[np.float64], samples: NDArray[np.float64], rate_hz: float
+) -> NDArray[np.float64]:
+    """Return the samples of a recording with times of its own at `rate_hz`."""
+    back = np.flatnonzero(np.diff(times) <= 0)
+    if len(back):
+        raise _refusal(path, f"line {back[0] + 3}: {TIME} does not increase")
+    if len(times) and (times[-1] - times[0]) * rate_hz > MAX_STRETCH * len(times):
+        raise _refusal(path, f"{TIME} is not in seconds: a second would have too few samples")
+    return resample_times(times, samples, rate_hz)
+
+
+def _numbers(path: Path, rows: Iterator[list[str]], columns: int) -> array[float]:
     values = array("d")
     for line, row in enumerate(rows, start=2):
-        if len(row) not in (0, len(CHANNELS)):
-            raise _refusal(path, f"line {line}: {len(row)} values, must be {len(CHANNELS)}")
+        if len(row) not in (0, columns):
+            raise _refusal(path, f"line {line}: {len(row)} values, must be {columns}")
         try:
             numbers = [float(v) for v in row]
         except ValueError as error:

@@ -39,6 +39,21 @@ def test_columns_may_come_in_any_order(tmp_path: Path) -> None:
     assert np.array_equal(load_csv(str(tmp_path)).recordings[0].samples, expected)
 
 
+@pytest.mark.parametrize("rate", [104.0, 119.0])
+def test_a_recording_with_times_of_its_own_is_resampled(tmp_path: Path, rate: float) -> None:
+    """A straight line is interpolated without error, whatever the times."""
+    csv_folder(tmp_path)
+    times = np.cumsum(np.random.default_rng(1).uniform(0.5, 1.5, 400) / rate) + 7
+    line = times[:, np.newaxis] / 100 * np.arange(1, 7)
+    table = np.column_stack((line, times)).tolist()
+    rows = [",".join(map(repr, row)) for row in table]
+    (tmp_path / FIRST).write_text("\n".join([f"{HEADER},t", *rows]))
+    samples = load_csv(str(tmp_path)).recordings[0].samples
+    grid = times[0] + np.arange(len(samples)) / 100
+    assert grid[-1] <= times[-1] < grid[-1] + 0.01 + 1e-9
+    assert np.allclose(samples, grid[:, np.newaxis] / 100 * np.arange(1, 7), rtol=0, atol=1e-12)
+
+
 def test_units_are_converted(tmp_path: Path) -> None:
     csv_folder(tmp_path)
     samples = motion(0, 0, 400)
@@ -68,7 +83,7 @@ def replaced(line: str) -> str:
         ("", "line 1: the columns must be ax,ay,az,wx,wy,wz, are none"),
         (HEADER, "0 samples at 100 Hz are 0.00 s, too short"),
         (HEADER + "\n0,0,1,0,0,0" * 49, "49 samples at 100 Hz are 0.49 s, too short"),
-        ("t," + HEADER + "\n0,0,0,1,0,0,0", "line 1: the columns must be"),
+        ("time," + HEADER + "\n0,0,0,1,0,0,0", "line 1: the columns must be"),
         ("ax,ay,az,wx,wy,wy\n", "line 1: the columns must be"),
         ("ax,ay,\x1b[2J,wx,wy,wz\n", "line 1: the columns must be"),
         (replaced("0,0,nan,0,0,0"), "line 7: a value is not finite"),
@@ -79,6 +94,10 @@ def replaced(line: str) -> str:
         (replaced("0,0,1,0,0,0,0"), "line 7: 7 values, must be 6"),
         (replaced('0,0,"1,0,0,0'), "not a CSV text"),
         (replaced("\udcff"), "not a CSV text"),
+        ("t," + HEADER + "\n0,0,0,1,0,0,0\n0,0,0,1,0,0,0", "line 3: t does not increase"),
+        ("t," + HEADER + "\n0,0,0,1,0,0,0\n9e9,0,0,1,0,0,0", "t is not in seconds"),
+        ("t," + HEADER + "\n0,0,0,1,0,0", "line 2: 6 values, must be 7"),
+        ("t,t," + HEADER + "\n", "line 1: the columns must be"),
         (HEADER + "\n0,0,9.81,0,0,0" * 99, "100% of az is beyond the sensor's ±8 g"),
         (HEADER + "\n0,0,1,0,57,0" * 99, "100% of wy is beyond"),
     ],

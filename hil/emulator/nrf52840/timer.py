@@ -18,6 +18,8 @@ IRQ = 8
 class NrfTimer(Timer):
     """Compare 0 raises the interrupt; capture 1 reads the count."""
 
+    span = 0x1000
+
     def __init__(self, core: CoreState, core_hz: int) -> None:
         super().__init__("TIMER0", 0x40008000, FIRST_IRQ + IRQ, core, core_hz)
         self._enabled = 0

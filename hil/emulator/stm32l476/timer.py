@@ -17,6 +17,8 @@ IRQ = 28
 class StmTimer(Timer):
     """Channel 1's compare raises the interrupt. clock: of the core, as programmed."""
 
+    span = 0x400
+
     def __init__(self, core: CoreState, core_hz: int, clock: Callable[[], int]) -> None:
         super().__init__("TIM2", 0x40000000, FIRST_IRQ + IRQ, core, core_hz)
         self._clock = clock

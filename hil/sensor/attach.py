@@ -1,0 +1,110 @@
+"""A board whose sensor is wanted: an emulated one is given a feed, a real one is left as it is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.backend.base import BACKENDS, Backend, choose, load
+from hil.board import Board, board_names
+from hil.device import Device
+from hil.errors import DeviceError, InputError, clean
+from hil.links import CHOICES
+from hil.model_folder import load_model_folder
+from hil.run.target import REFERENCE_MODEL, Say, Target, Wanted, connect
+from hil.sensor.feed import feed_file, feed_samples
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What moves an emulated sensor. real_time: by the host's clock, else as fast as is asked."""
+
+    feed: Path | None = None
+    label: str | None = None
+    real_time: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a board and what moves it."""
+    parser.add_argument("--board", required=True, choices=board_names())
+    parser.add_argument(
+        "--backend",
+        choices=["auto", *BACKENDS],
+        default="auto",
+        help="auto: a board given by --port, else the embedded emulator",
+    )
+    parser.add_argument("--port", help="serial port of a real board")
+    parser.add_argument("--via", choices=CHOICES, default="auto", help="the board's link")
+    parser.add_argument(
+        "--feed", type=Path, metavar="FILE.npz", help="windows that move an emulated sensor"
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="an emulated sensor does not wait for the clock: as fast as samples are fetched",
+    )
+
+
+@contextmanager
+def attach(
+    board: Board, wanted: Wanted, model: Path | None, motion: Motion, say: Say
+) -> Iterator[Target]:
+    """Build, boot or find the device and check who it is; see `hil.run.target.connect`.
+
+    model: None takes a real board with whatever model it carries.
+    """
+    with ExitStack() as stack:
+        if choose(wanted.backend, wanted.port) == "hardware":
+            if motion.feed is not None or not motion.real_time:
+                raise InputError("--feed and --fast are for the embedded emulator's sensor")
+            if model is None:
+                yield stack.enter_context(_as_it_is(board, wanted))
+                return
+        prepare = _prepare(stack, board, motion)
+        folder = load_model_folder(model or REFERENCE_MODEL)
+        target = stack.enter_context(connect(board, wanted, folder, say, prepare))
+        with _crash_told(target):
+            yield target
+
+
+@contextmanager
+def _crash_told(target: Target) -> Iterator[None]:
+    """Say what is known of a crash where a board has fallen silent."""
+    try:
+        yield
+    except DeviceError as error:
+        crash = target.backend.crash_report()
+        if crash is None:
+            raise
+        raise DeviceError(f"{error}; {clean(crash, 400)}") from None
+
+
+def _prepare(stack: ExitStack, board: Board, motion: Motion) -> Callable[[Backend], None]:
+    feed = None
+    if motion.feed is not None:
+        samples = feed_samples(motion.feed, board, motion.label)
+        feed = stack.enter_context(feed_file(samples))
+
+    def prepare(backend: Backend) -> None:
+        if feed is None and motion.real_time:
+            return
+        move = getattr(backend, "move_sensor", None)
+        if move is None:
+            raise InputError("--feed and --fast are for the embedded emulator's sensor")
+        move(feed, motion.real_time)
+
+    return prepare
+
+
+@contextmanager
+def _as_it_is(board: Board, wanted: Wanted) -> Iterator[Target]:
+    backend = load("hardware", wanted.via)
+    try:
+        device = Device(backend.open(board, None, wanted.port))
+        identity = device.identify(expect_board=board.name)
+        yield Target(board, backend, device, identity, None)
+    finally:
+        backend.close()

@@ -1,0 +1,178 @@
+"""Recordings appended to a data set as `pipeline/data/csv.py` reads it.
+
+While a recording runs, each sample goes at once, as it came, to a file beside the one it will
+become: `.NAME.csv.part`. When it ends, be it by Ctrl-C or an unplugged cable, the samples get their
+times (resample.py) and are written as NAME.csv, which appears whole or not at all. What a killed
+program has left is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError, clean
+from hil.files import read_file, write_file
+from hil.sensor.resample import fit_times
+from hil.sensor.stream import CHANNELS, RAIL, UNIT_PER_COUNT, Batch
+from hil.strict_json import read_json
+
+#: What the models are trained at; the loader resamples to it.
+RATE_HZ: Final = 100
+#: Shorter than one window of the pipeline: nothing to learn from.
+MIN_SECONDS: Final = 0.5
+MAX_PART_BYTES: Final = 64 * 2**20
+#: As pipeline/data/csv.py allows them.
+NAME: Final = re.compile(r"\w[\w .-]{0,39}")
+DESCRIPTION: Final = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished recording. rate_hz: of the sensor. clipped: share of samples at the rail."""
+
+    path: Path
+    samples: int
+    seconds: float
+    rate_hz: float
+    clipped: float
+
+
+def open_dataset(folder: Path, source: str) -> None:
+    """Make the data set, or check that one which is there is of this kind.
+
+    Raises InputError: of other units or another rate, or not to be written.
+    """
+    path = folder / DESCRIPTION
+    if not path.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{clean(str(folder), 300)}: {error.strerror or error}") from None
+        fields = {
+            "rate_hz": RATE_HZ, "accelerometer": "g", "gyroscope": "rad/s", "source": source,
+        }  # fmt: skip
+        write_file(path, json.dumps(fields, indent=1) + "\n")
+        return
+    found = read_json(path)
+    wanted: dict[str, object] = {"rate_hz": RATE_HZ, "accelerometer": "g", "gyroscope": "rad/s"}
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            raise InputError(
+                f"{clean(str(path), 300)}: {key} is {clean(str(found.get(key)), 40)}, "
+                f"recordings are made with {value}; choose another --out"
+            )
+
+
+def check_name(what: str, name: str) -> str:
+    """Return a label's or subject's name. Raises InputError unless it can name a folder."""
+    if not NAME.fullmatch(name):
+        raise InputError(f"--{what} {clean(name)!r}: at most 40 letters, digits, - _ .")
+    return name
+
+
+class Recording:
+    """A recording under way. Its files are DIR/LABEL/SUBJECT/STEM-NNN.csv."""
+
+    def __init__(self, folder: Path, stem: str, nominal_hz: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._nominal_hz = nominal_hz
+        self._path = _free(folder, stem)
+        self._part = _part_of(self._path)
+        self._file: IO[str] = self._part.open("x", encoding="ascii")
+        self._file.write(f"{nominal_hz!r}\n")
+
+    def add(self, batch: Batch) -> None:
+        """Keep samples that follow those before without a gap; they are on disk at once."""
+        rows = np.column_stack((batch.times, batch.values)).tolist()
+        self._file.write("".join(",".join(map(str, row)) + "\n" for row in rows))
+        self._file.flush()
+
+    def finish(self) -> Recorded | None:
+        """Write the recording; None: it was too short and is gone."""
+        self._file.close()
+        return _finish(self._part)
+
+
+def finish_interrupted(root: Path) -> list[Recorded]:
+    """Finish what killed programs have left under a data set; what is too short goes."""
+    found = sorted(root.glob("*/*/.*.csv.part"))
+    return [recorded for part in found if (recorded := _finish(part)) is not None]
+
+
+def _free(folder: Path, stem: str) -> Path:
+    number = 1
+    while True:
+        path = folder / f"{stem}-{number:03d}.csv"
+        if not path.exists() and not _part_of(path).exists():
+            return path
+        number += 1
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _finish(part: Path) -> Recorded | None:
+    path = part.with_name(part.name.removeprefix(".").removesuffix(".part"))
+    taken, values, nominal_hz = _read_part(part)
+    times, rate = fit_times(taken, nominal_hz)
+    seconds = len(values) / rate if len(values) else 0.0
+    if seconds < MIN_SECONDS or times[-1] - times[0] < MIN_SECONDS:
+        part.unlink()
+        return None
+    if not path.exists():
+        write_file(path, _csv(times - times[0], values))
+    part.unlink()
+    clipped = float(np.mean(np.any(np.abs(values.astype(np.int32)) >= RAIL, axis=1)))
+    return Recorded(path, len(values), seconds, rate, clipped)
+
+
+def _read_part(part: Path) -> tuple[NDArray[np.int64], NDArray[np.int16], float]:
+    """Return what is whole in a part: a program that was killed may have cut its last line."""
+    *lines, _rest = read_file(part, MAX_PART_BYTES).decode("ascii", "replace").split("\n")
+    rows: list[list[int]] = []
+    nominal = float(RATE_HZ)
+    for number, line in enumerate(lines):
+        numbers = _numbers(line, 1 if number == 0 else 7)
+        if numbers is None:
+            break
+        if number == 0:
+            nominal = float(numbers[0])
+        else:
+            rows.append([int(v) for v in numbers])
+    table = np.asarray(rows, np.int64).reshape(-1, 7)
+    return table[:, 0], table[:, 1:].astype(np.int16), nominal
+
+
+def _numbers(line: str, count: int) -> list[Any] | None:
+    try:
+        if count == 1:
+            value = float(line)
+            return [value] if math.isfinite(value) and value > 0 else None
+        numbers = [int(v) for v in line.split(",")]
+    except ValueError:
+        return None
+    good = len(numbers) == count and 0 <= numbers[0] < 2**53 and max(map(abs, numbers[1:])) <= 2**15
+    return numbers if good else None
+
+
+def _csv(times: NDArray[np.float64], values: NDArray[np.int16]) -> str:
+    """Write real values in full: divided by the unit and rounded, they are the counts again."""
+    real = values.astype(np.float64) * np.asarray(UNIT_PER_COUNT)
+    lines = [",".join(("t", *CHANNELS))]
+    for time, row in zip(times.tolist(), real.tolist(), strict=True):
+        lines.append(f"{time:.6f}," + ",".join(map(repr, row)))
+    return "\n".join(lines) + "\n"
+
+
+def folder_of(root: Path, label: str, subject: str) -> Path:
+    """Return where recordings of a label and a subject go."""
+    return root / label / subject
