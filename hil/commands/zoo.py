@@ -18,6 +18,8 @@ from hil.zoo.table import table
 
 #: What the committed matrix holds: causes named right in the quick subset and in the whole zoo.
 MATRIX = PROJECT_DIR / "benchmarks" / "zoo_matrix.json"
+#: What was printed as that was accepted, for people.
+PRINTED = {which: MATRIX.with_name(f"zoo_{which}.txt") for which in ("whole", "clean")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     parser.add_argument(
-        "--accept", action="store_true", help=f"make {MATRIX.name} what this call finds"
+        "--accept", action="store_true", help=f"make benchmarks/{MATRIX.name} what is found now"
     )
 
 
@@ -80,6 +82,8 @@ def _compare(result: Score, args: argparse.Namespace) -> list[str]:
         alarms = result.clean_alarms
         found = {"alarms": alarms.right, "clean": alarms.total, "matrix": result.matrix}
         _write(MATRIX, {**committed, which: found})
+        if which in PRINTED:
+            _write_text(PRINTED[which], table(result))
         return []
     before = committed.get(which)
     if not isinstance(before, dict):
@@ -91,8 +95,12 @@ def _compare(result: Score, args: argparse.Namespace) -> list[str]:
 
 
 def _write(path: Path, data: object) -> None:
+    _write_text(path, json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def _write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None

@@ -63,6 +63,7 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
         "negated": "a channel's sign is turned",
         "endianness": "the two bytes of the samples are exchanged",
         "wrap": "samples wrap around instead of stopping at the rail",
+        "clipped": "samples stop before the rail of the model's input",
         "delay": "samples are late or early by a constant number",
         "rate": "samples are taken at another rate",
         "filter": "samples are smoothed or sharpened",

@@ -93,7 +93,19 @@ def _channel(data: Samples, c: int) -> Cause:
     for name, text, codes in _rules(data):
         if data.explains(codes, c):
             return Cause(name, c, text)
-    return _unknown(data, c)
+    return _clipped(data, c) or _unknown(data, c)
+
+
+def _clipped(data: Samples, c: int) -> Cause | None:
+    """The right codes, but that they stop before the ends of int8."""
+    got, right = data.actual[..., c], data.expected[..., c]
+    low, high = got.min(), got.max()
+    if low == high or not data.explains(np.clip(data.expected, low, high), c):
+        return None
+    text = (
+        f"stays from {low:.0f} to {high:.0f} where {right.min():.0f} to {right.max():.0f} is right"
+    )
+    return Cause("clipped", c, text)
 
 
 def _line(x: F64, y: F64) -> Line | None:

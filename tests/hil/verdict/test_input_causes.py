@@ -183,6 +183,15 @@ def test_the_bytes_of_some_channels_are_exchanged() -> None:
     ]
 
 
+def test_codes_that_stop_too_early_are_told() -> None:
+    raw = movement() * 2
+    actual = codes(raw)
+    actual[..., 1] = np.clip(actual[..., 1], -40, 40)
+    (cause,) = input_causes(evidence(actual, raw))
+    assert (cause.name, cause.channel) == ("clipped", 1)
+    assert "from -40 to 40" in cause.text
+
+
 def test_a_channel_that_stands_still_is_told() -> None:
     raw = movement()
     still = raw.copy()
