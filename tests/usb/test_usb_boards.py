@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from usb_rules import configuration_problems, device_problems, string_problems, text
 
 from hil.backend.base import EMULATED_DEVICE_ID
@@ -285,6 +287,28 @@ def test_closing_at_1200_baud_resets_into_the_bootloader(plugged: Bench, board: 
     plugged.machine.reset(ResetKind.POWER)
     plugged.run()
     assert plugged.host.streams, "the next start is the firmware's again"
+
+
+def test_the_touch_is_heeded_while_the_main_loop_hangs(
+    plugged: Bench, board: Board, elf: Path
+) -> None:
+    """How the harness restarts a board that hangs: the controller's interrupts go on."""
+    with elf.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".symtab")
+        (feed,) = symbols.get_symbol_by_name("wire_server_feed")
+    plugged.machine.poke(int(feed["st_value"]) & ~1, bytes.fromhex("fee7"))  # b . : no way out
+    plugged.cable.from_host.push(encode(Frame(HELLO.TYPE, 1, HELLO.encode())))
+    assert plugged.machine.run(10**6) is not State.ASLEEP
+    tasks = (
+        plugged.host.close_port,
+        partial(plugged.host.open_port, 1200),
+        plugged.host.close_port,
+    )
+    for task in tasks:
+        plugged.host.start(task())
+        for _ in range(100):  # the cable is served between slices
+            assert plugged.machine.run(10**5) is not State.ASLEEP
+    assert plugged.machine.halted == LEFT_FOR[board.name]
 
 
 def malformed(host: UsbHost, seed: int) -> Task:
