@@ -305,7 +305,7 @@ def test_the_touch_is_heeded_while_the_main_loop_hangs(
         plugged.host.close_port,
     )
     for task in tasks:
-        plugged.host.start(task())
+        host.start(task())
         for _ in range(100):  # the cable is served between slices
             assert plugged.machine.run(10**5) is not State.ASLEEP
     assert plugged.machine.halted == LEFT_FOR[board.name]
