@@ -6,7 +6,7 @@ export PLATFORMIO_SETTING_ENABLE_TELEMETRY := no
 export PLATFORMIO_DISABLE_UPGRADE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check generate lock bench clean
+.PHONY: help setup demo test check generate lock bench picture clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ generate: setup ## write the generated files anew
 	$(BIN)/python -m pipeline.model_folder test_vectors/models/*
 	$(BIN)/python -m pipeline.emit_c
 	$(BIN)/python tests/engine/requant_oracle.py
+
+picture: setup ## make the report's picture in the README anew (needs chromium)
+	$(BIN)/python docs/report_picture.py
 
 bench: setup ## measure speed and size; each figure is a ratio to a named baseline (minutes)
 	@missed=""; for f in benchmarks/*.py; do echo "== $$f"; PYTHONPATH=. $(BIN)/python $$f || missed="$$missed $$f"; done; \
