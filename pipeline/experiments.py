@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.float_interp import F32, MOVING, Changes, UnknownOperatorError, run
 from pipeline.ir import Graph, Op, Tensor
+from pipeline.ops.lstm import GATES, INPUT_WEIGHTS, RECURRENT_WEIGHTS
 
 #: Operators whose output has its input's scale, or a fixed one: they have no quantization to blame.
 INHERITING: Final = (*MOVING, "MAX_POOL_2D", "SOFTMAX")
@@ -40,10 +41,16 @@ class Layer:
     only_output: Outcome
     only: Outcome
     all_but: Outcome
+    all_but_weights: Outcome | None
+    all_but_output: Outcome
     saturation: float
+    calibration: float
+    outlier: float
+    rounding: float
     used_range: float
     outlier_ratio: float
     remedies: dict[str, Outcome]
+    gates: dict[str, tuple[Outcome, Outcome]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,15 @@ class Experiments:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A layer in both models; `weights`: float tensor index → the int8 file's values."""
+    """A layer in both models; `weights`: float tensor index → the int8 file's values.
+
+    gates: of an LSTM, name → the float tensors of its weights.
+    """
 
     target: Tensor
     index: int
     weights: dict[int, F32] = field(default_factory=dict)
+    gates: dict[str, list[int]] = field(default_factory=dict)
 
     def output(self, x: F32) -> F32:
         """Return an output as the int8 file has it."""
@@ -106,7 +117,14 @@ def _pair(int8: Graph, floats: Graph, ours: int, theirs: int) -> _Pair:
             continue
         if tensor.shape == floats.tensors[index].shape:
             weights[index] = _dequantized(tensor)
-    return _Pair(int8.tensors[ours], theirs, weights)
+    return _Pair(int8.tensors[ours], theirs, weights, _gates(other))
+
+
+def _gates(op: Op) -> dict[str, list[int]]:
+    if op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return {}
+    places = {g: (INPUT_WEIGHTS[g], RECURRENT_WEIGHTS[g]) for g in GATES}
+    return {g: [op.inputs[p] for p in both] for g, both in places.items()}
 
 
 def _writer(graph: Graph, tensor: int) -> Op:
@@ -150,14 +168,30 @@ class _Laboratory:
 
     def _layer(self, i: int) -> Layer:
         pair = self.pairs[i]
-        others = [j for j in range(len(self.pairs)) if j != i]
+        every = range(len(self.pairs))
+        others = [j for j in every if j != i]
         return Layer(
             only_weights=self._try([i], []) if pair.weights else None,
             only_output=self._try([], [i]),
             only=self._try([i], [i]),
             all_but=self._try(others, others, self.coarse),
+            all_but_weights=self._try(others, every, self.coarse) if pair.weights else None,
+            all_but_output=self._try(every, others, self.coarse),
             **self._shape_of_error(pair),
             remedies={},
+            gates={g: self._gate(i, g) for g in pair.gates},
+        )
+
+    def _gate(self, i: int, gate: str) -> tuple[Outcome, Outcome]:
+        """Return what only one gate's weights quantized do, and everything but them."""
+        pair, every = self.pairs[i], range(len(self.pairs))
+        inside = set(pair.gates[gate])
+        own = {k: v for k, v in pair.weights.items() if k in inside}
+        rest = {k: v for k, v in pair.weights.items() if k not in inside}
+        others = [j for j in every if j != i]
+        return (
+            self._try([], [], constants=own),
+            self._try(others, every, self.coarse, constants=rest),
         )
 
     def _try(
@@ -166,10 +200,17 @@ class _Laboratory:
         outputs: Sequence[int],
         inputs: F32 | None = None,
         other: dict[int, Callable[[F32], F32]] | None = None,
+        constants: dict[int, F32] | None = None,
     ) -> Outcome:
-        """Return what the model does with these layers' weights and outputs quantized."""
+        """Return what the model does with these layers' weights and outputs quantized.
+
+        other, constants: what is done to further outputs, and in the place of constants.
+        """
         changes = Changes(
-            {k: v for i in weights for k, v in self.pairs[i].weights.items()},
+            {
+                **{k: v for i in weights for k, v in self.pairs[i].weights.items()},
+                **(constants or {}),
+            },
             {**{self.pairs[i].index: self.pairs[i].output for i in outputs}, **(other or {})},
         )
         values = run(self.floats, self.inputs if inputs is None else inputs, changes)
@@ -183,17 +224,32 @@ class _Laboratory:
         return Outcome(int((predicted == self.labels)[known].sum()), float(f"{error:.6g}"))
 
     def _shape_of_error(self, pair: _Pair) -> dict[str, float]:
-        """Return how the output's own error comes about."""
+        """Return how the output's own error comes about.
+
+        Its squared error, each channel's over that channel's variance (a channel that is small is
+        not unimportant), is split by what would take a part of it away: values beyond the range
+        (saturation), a range fitted to the values (calibration), the widest channel left out of it
+        (outlier); what remains is rounding.
+        """
         x, target = self.plain[pair.index], pair.target
         info, scale = np.iinfo(target.dtype), float(target.scale)
         low, high = ((r - target.zero_point) * scale for r in (info.min, info.max))
-        error = (pair.output(x) - x).astype(np.float64) ** 2
+        weight = _channel_weights(x)
+        error = (pair.output(x) - x).astype(np.float64) ** 2 * weight
         # Half a step beyond the last code is still rounding.
         beyond = (x < low - scale / 2) | (x > high + scale / 2)
         widths = np.ptp(x.reshape(-1, x.shape[-1]), axis=0)
-        median = float(np.median(widths))
+        median, whole = float(np.median(widths)), max(float(error.sum()), 1e-30)
+        inside = float(error[~beyond].sum())
+        fitted = min(inside, _fitted_error(x, weight, target.dtype))
+        widest = [int(widths.argmax())] if len(widths) > 1 else []
+        others, theirs = np.delete(x, widest, axis=-1), np.delete(weight, widest, axis=-1)
+        even = min(fitted, _fitted_error(others, theirs, target.dtype) * x.size / others.size)
         return {
-            "saturation": _rounded(float(error[beyond].sum() / max(error.sum(), 1e-30))),
+            "saturation": _rounded(float(error[beyond].sum()) / whole),
+            "calibration": _rounded((inside - fitted) / whole),
+            "outlier": _rounded((fitted - even) / whole),
+            "rounding": _rounded(even / whole),
             "used_range": _rounded(float(np.ptp(np.clip(x, low, high)) / (high - low))),
             "outlier_ratio": _rounded(float(widths.max()) / median) if median > 0 else 1.0,
         }
@@ -208,19 +264,42 @@ class _Laboratory:
         if calibration is not None and pair.target.dtype == "int8":
             seen = run(self.floats, calibration)[pair.index]
             tries["recalibrate"] = _ranged(float(seen.min()), float(seen.max()))
-            tries["clip"] = _ranged(*(float(q) for q in np.quantile(seen, CLIP)))
+            low, high = np.quantile(seen, CLIP)
+            tries["clip"] = _ranged(float(low), float(high))
         made = {n: self._try(every, every, self.coarse, {pair.index: f}) for n, f in tries.items()}
         if pair.weights:
-            others = [j for j in every if j != i]
-            made["float-weights"] = self._try(others, every, self.coarse)
+            per_channel = {k: self._per_channel(k) for k in pair.weights}
+            made["per-channel"] = self._try(every, every, self.coarse, constants=per_channel)
+        return made
+
+    def _per_channel(self, weights: int) -> F32:
+        """Return float weights in int8 steps of their own for every row (output channel)."""
+        values = self.floats.tensors[weights].data
+        assert values is not None
+        rows = values.reshape(len(values), -1)
+        scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True) / 127, 1e-12)
+        made: F32 = (np.rint(rows / scale) * scale).reshape(values.shape).astype(np.float32)
         return made
 
 
-def _ranged(low: float, high: float) -> Callable[[F32], F32]:
-    """Return an int8 quantization whose range is that (with 0 in it, as TFLite's has)."""
+def _channel_weights(x: F32) -> NDArray[np.float64]:
+    """Return one over each channel's (last axis's) variance; 0 for one that never changes."""
+    variance = x.reshape(-1, x.shape[-1]).var(axis=0, dtype=np.float64)
+    return np.where(variance > 0, 1 / np.where(variance > 0, variance, 1), 0.0)
+
+
+def _fitted_error(x: F32, weight: NDArray[np.float64], dtype: str) -> float:
+    """Return the weighted squared error of values in steps of a range fitted to them."""
+    fitted = _ranged(float(x.min()), float(x.max()), dtype)
+    return float(((fitted(x) - x).astype(np.float64) ** 2 * weight).sum())
+
+
+def _ranged(low: float, high: float, dtype: str = "int8") -> Callable[[F32], F32]:
+    """Return a quantization whose range is that (with 0 in it, as TFLite's has)."""
+    info = np.iinfo(dtype)
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = max((high - low) / 255, 1e-12)
-    return lambda x: fake_quantize(x, scale, round(-128 - low / scale))
+    scale = max((high - low) / (info.max - info.min), 1e-12)
+    return lambda x: fake_quantize(x, scale, round(info.min - low / scale), dtype)
 
 
 def _rounded(value: float) -> float:

@@ -36,7 +36,8 @@ LIMITS: Final = {
 class Changes:
     """What is other than in the file, by tensor index.
 
-    constants: what takes a constant's place. outputs: what is done to an output.
+    constants: what takes a constant's place. outputs: what is done to an output (values one by
+    one: an LSTM's are changed step by step as well as together).
     """
 
     constants: Mapping[int, F32] = field(default_factory=dict)
@@ -53,10 +54,11 @@ def run(graph: Graph, inputs: F32, changes: Changes | None = None) -> dict[int, 
     source = graph.tensors[graph.inputs[0]]
     values = {source.index: np.asarray(inputs, np.float32).reshape(len(inputs), *source.shape)}
     for op in graph.ops:
-        made = _evaluate(graph, op, values, changes.constants)
         target = graph.output_of(op)
+        change = changes.outputs.get(target.index, _unchanged)
+        made = _evaluate(graph, op, values, changes.constants, change)
         made = made.reshape(len(inputs), *target.shape).astype(np.float32)
-        values[target.index] = changes.outputs.get(target.index, _unchanged)(made)
+        values[target.index] = change(made)
     return values
 
 
@@ -65,13 +67,19 @@ def _unchanged(x: F32) -> F32:
 
 
 def _evaluate(
-    graph: Graph, op: Op, values: dict[int, F32], constants: Mapping[int, F32]
+    graph: Graph,
+    op: Op,
+    values: dict[int, F32],
+    constants: Mapping[int, F32],
+    change: Callable[[F32], F32],
 ) -> NDArray[Any]:
     def constant(place: int) -> NDArray[Any] | None:
         tensor = graph.input_of(op, place)
         return None if tensor is None else constants.get(tensor.index, tensor.data)
 
     x = values[op.inputs[0]]
+    if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return _lstm(graph, op, x, constant, change)
     if op.name in KERNELS:
         return KERNELS[op.name](graph, op, x, constant)
     if op.name in MOVING:
@@ -125,8 +133,13 @@ def _softmax(_graph: Graph, op: Op, x: F32, _constant: Constant) -> NDArray[Any]
     return shares
 
 
-def _lstm(graph: Graph, op: Op, x: F32, constant: Constant) -> NDArray[Any]:
-    """One layer; gates as in the operator's own definition, pipeline/ops/lstm.py."""
+def _lstm(
+    graph: Graph, op: Op, x: F32, constant: Constant, change: Callable[[F32], F32]
+) -> NDArray[Any]:
+    """One layer; gates as in the operator's own definition, pipeline/ops/lstm.py.
+
+    What is done to its output is done in every step: it is what the next step is fed.
+    """
     depth = graph.need(op, 0).shape[2]
     windows = x.reshape(len(x), -1, depth)
     into = {g: _weights(constant, INPUT_WEIGHTS[g]).T for g in GATES}
@@ -140,7 +153,7 @@ def _lstm(graph: Graph, op: Op, x: F32, constant: Constant) -> NDArray[Any]:
         cell = gate["forget"] * cell + gate["input"] * np.tanh(sums["cell"])
         if op.options.cell_clip > 0:
             cell = np.clip(cell, -op.options.cell_clip, op.options.cell_clip)
-        hidden = gate["output"] * np.tanh(cell)
+        hidden = change((gate["output"] * np.tanh(cell)).astype(np.float32))
         out.append(hidden)
     return np.stack(out, axis=1)
 
@@ -151,5 +164,4 @@ KERNELS: Final = {
     "MAX_POOL_2D": _max_pool,
     "MEAN": _mean,
     "SOFTMAX": _softmax,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }

@@ -8,7 +8,7 @@ Arrays over windows are in the order of the vectors. Scores are rounded to six d
 """
 
 from hil.record.arena import ArenaBlock, ArenaPlan
-from hil.record.experiments import LayerTrials, QuantizationTrials, Remedy, Trial
+from hil.record.experiments import GateTrials, LayerTrials, QuantizationTrials, Remedy, Trial
 from hil.record.files import load_run, save_run
 from hil.record.layers import (
     BINS,
@@ -52,6 +52,7 @@ __all__ = [
     "DataShift",
     "Effect",
     "Explanation",
+    "GateTrials",
     "Histogram",
     "Identity",
     "InputEvidence",

@@ -26,14 +26,25 @@ class Remedy:
 
 
 @dataclass(frozen=True)
+class GateTrials:
+    """One gate of an LSTM: only its weights quantized, and everything but its weights."""
+
+    name: str
+    only_weights: Trial
+    all_but: Trial
+
+
+@dataclass(frozen=True)
 class LayerTrials:
     """One layer's part in the loss, by experiment in the float model.
 
-    only_weights, only_output, only: with nothing but these of this layer quantized; all_but: with
-    all but this layer. only_weights: None where the layer has no weights. saturation:
-    share of the output's squared error that comes from values beyond the range. used_range: share
-    of the calibrated range that the float values take. outlier_ratio: the widest channel of the
-    float output over the median one. remedies: tried where this layer is the worst.
+    only_weights, only_output, only: with nothing but these of this layer quantized; all_but,
+    all_but_weights, all_but_output: with all but these. *_weights: None where the layer has none.
+    saturation, calibration, outlier, rounding: shares of the output's squared error, together 1:
+    values beyond the range; a range wider than the values; one channel wider than the others; and
+    what steps of a fitted range still leave. used_range: share of the calibrated range that the
+    float values take. outlier_ratio: the widest channel of the float output over the median one.
+    remedies: tried where this layer is the worst. gates: an LSTM's, else none.
     """
 
     name: str
@@ -46,6 +57,12 @@ class LayerTrials:
     used_range: float
     outlier_ratio: float
     remedies: tuple[Remedy, ...]
+    calibration: float = 0.0
+    outlier: float = 0.0
+    rounding: float = 0.0
+    all_but_weights: Trial | None = None
+    all_but_output: Trial | None = None
+    gates: tuple[GateTrials, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hil.record.windows import ByteComparison, Column, Signals, Validation, Wind
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of a field here or in what it refers to
 #: (tests/contracts/test_record.py pins them).
-VERSION: Final = 8
+VERSION: Final = 9
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0

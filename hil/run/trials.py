@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hil.model_folder import ModelFolder
-from hil.record import LayerTrials, QuantizationTrials, Remedy, Trial
+from hil.record import GateTrials, LayerTrials, QuantizationTrials, Remedy, Trial
 from hil.reference.columns import Reference
 from hil.reference.inputs import Inputs
 from hil.reference.pipeline_parts import experiments, preprocessing, read_float_model
@@ -71,6 +71,15 @@ def _layer(name: str, op: str, made: Any) -> LayerTrials:
         used_range=made.used_range,
         outlier_ratio=made.outlier_ratio,
         remedies=tuple(Remedy(n, _trial(t)) for n, t in made.remedies.items()),
+        calibration=made.calibration,
+        outlier=made.outlier,
+        rounding=made.rounding,
+        all_but_weights=_trial(made.all_but_weights) if made.all_but_weights is not None else None,
+        all_but_output=_trial(made.all_but_output),
+        gates=tuple(
+            GateTrials(name, _trial(only), _trial(rest))
+            for name, (only, rest) in made.gates.items()
+        ),
     )
 
 

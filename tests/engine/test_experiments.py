@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from hil.board import PROJECT_DIR
-from hil.model_folder import load_model_folder
+from hil.model_folder import ModelFolder, load_model_folder
 from hil.vectors import load_vectors
 from pipeline.experiments import Experiments, experiments, fake_quantize
+from pipeline.float_interp import run
 from pipeline.ir import Graph, Quantization
 from pipeline.preprocess import Preprocessing
 from pipeline.tflite import read_tflite
@@ -40,16 +41,16 @@ def spoilt(scale: float, tensor: int) -> Graph:
     return replace(INT8, tensors=tuple(tensors))
 
 
-def made(graph: Graph) -> Experiments:
+def made(graph: Graph, floats: Graph = FLOAT, folder: ModelFolder = FOLDER) -> Experiments:
     pairs = [
         (p.int8_tensor, p.float_tensor)
-        for p in FOLDER.manifest.layers
+        for p in folder.manifest.layers
         if p.float_tensor is not None
     ]
     windows, labels = prepared("vectors")
     some, _ = prepared("training")
     result = experiments(
-        graph, FLOAT, [p for p in pairs if p[1] is not None], windows, some, labels
+        graph, floats, [p for p in pairs if p[1] is not None], windows, some, labels
     )  # type: ignore[misc]
     assert result is not None
     return result
@@ -79,7 +80,10 @@ def test_a_range_too_narrow_saturates_and_calibrating_anew_mends_it(name: str) -
     assert layer.all_but.logit_error < 0.3 * result.everything.logit_error
     assert layer.remedies["recalibrate"].logit_error < 0.3 * result.everything.logit_error
     assert layer.remedies["int16"].logit_error < 0.3 * result.everything.logit_error
-    assert layer.remedies["float-weights"].logit_error > 0.8 * result.everything.logit_error
+    assert layer.remedies["per-channel"].logit_error > 0.8 * result.everything.logit_error
+    assert layer.all_but_output.logit_error < 0.3 * result.everything.logit_error
+    assert layer.all_but_weights is not None
+    assert layer.all_but_weights.logit_error > 0.8 * result.everything.logit_error
 
 
 def test_a_range_too_wide_leaves_codes_unused() -> None:
@@ -87,6 +91,45 @@ def test_a_range_too_wide_leaves_codes_unused() -> None:
     assert worst(result) == TENSOR["conv3"]
     assert result.layers[TENSOR["conv3"]].saturation == 0
     assert result.layers[TENSOR["conv3"]].used_range < 0.1
+    assert result.layers[TENSOR["conv3"]].calibration > 0.98
+
+
+def test_an_error_is_split_into_parts_that_make_up_the_whole() -> None:
+    for layer in made(INT8).layers.values():
+        parts = (layer.saturation, layer.calibration, layer.outlier, layer.rounding)
+        assert min(parts) >= 0
+        assert sum(parts) == pytest.approx(1, abs=1e-3)
+
+
+def test_one_wide_channel_is_told_from_a_wide_range() -> None:
+    """The float twin's widest channel a hundred times as wide, and the scale fitted to it."""
+    pair = next(p for p in FOLDER.manifest.layers if p.name == "conv2")
+    assert pair.float_tensor is not None
+    writer = next(op for op in FLOAT.ops if pair.float_tensor in op.outputs)
+    outputs = run(FLOAT, prepared("vectors")[0])[pair.float_tensor]
+    widest = int(np.ptp(outputs.reshape(-1, outputs.shape[-1]), axis=0).argmax())
+    tensors = list(FLOAT.tensors)
+    for place in (1, 2):  # weights and bias
+        old = tensors[writer.inputs[place]]
+        assert old.data is not None
+        values = old.data.copy()
+        values[widest] *= 100
+        tensors[old.index] = replace(old, data=values)
+    result = made(spoilt(100.0, TENSOR["conv2"]), replace(FLOAT, tensors=tuple(tensors)))
+    layer = result.layers[TENSOR["conv2"]]
+    assert layer.outlier > max(0.5, layer.calibration, layer.saturation)
+    assert layer.outlier_ratio > 20
+
+
+def test_the_lstm_is_one_layer_with_its_gates_inside() -> None:
+    folder = load_model_folder(PROJECT_DIR / "test_vectors" / "models" / "lstm")
+    result = made(read_verified(folder.int8), read_tflite(folder.path / "pruned.tflite"), folder)
+    (layer,) = [found for found in result.layers.values() if found.gates]
+    assert set(layer.gates) == {"input", "forget", "cell", "output"}
+    assert layer.only_weights is not None
+    for only, rest in layer.gates.values():
+        assert 0 < only.logit_error < layer.only_weights.logit_error * 1.5
+        assert rest.logit_error > 0
 
 
 def test_fake_quantization_is_rounding_and_clamping() -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from hil.errors import clean
 from hil.record import LayerTrials, QuantizationTrials, Run
+from hil.verdict.drift import column, paired, usable
 from hil.verdict.rules.wording import layer_title, percent
+from hil.verdict.stats import mcnemar_exact
 
 #: Most of an error: its source is named.
 MOST: Final = 0.5
-#: Fewer of the range's codes used than this: two of eight bits lie idle.
-USED_RANGE: Final = 0.25
+#: A range four times as wide as the values leaves two of eight bits idle: of a squared error, only
+#: a sixteenth would be left in a range that fits. (Half of the range is idle in any good model.)
+IDLE: Final = 15 / 16
 #: One channel this much wider than the median one leaves it three bits fewer.
 OUTLIER: Final = 8.0
 
@@ -23,7 +27,8 @@ REMEDIES: Final = {
     "int16": "keep this layer in int16",
     "recalibrate": "calibrate on more windows",
     "clip": "clip its calibrated range to 99.9 % of the values",
-    "float-weights": "quantize its weights per channel, or train quantization-aware (qat.tflite)",
+    "per-channel": "quantize its weights per channel",
+    "qat": "train quantization-aware (qat.tflite)",
 }
 
 
@@ -54,7 +59,8 @@ def blame(run: Run, lost: int) -> Blame | None:
     if shown < MOST * lost:
         return None  # the int8 arithmetic itself, or the file: not what rounding values does
     worst = max(trials.layers, key=lambda layer: layer.only.logit_error)
-    return Blame(worst.name, _cause(worst), tuple(_evidence(trials, worst)), _remedy(trials, worst))
+    evidence = (*_evidence(trials, worst), *retrained(run))
+    return Blame(worst.name, _cause(worst), evidence, _remedy(trials, worst))
 
 
 def _cause(layer: LayerTrials) -> str:
@@ -63,9 +69,9 @@ def _cause(layer: LayerTrials) -> str:
         return "weights"
     if layer.saturation > MOST:
         return "saturation"
-    if layer.outlier_ratio > OUTLIER:
+    if layer.outlier > MOST or (layer.outlier_ratio > OUTLIER and layer.calibration <= IDLE):
         return "outlier-channel"
-    return "calibration-range" if layer.used_range < USED_RANGE else "rounding"
+    return "calibration-range" if layer.calibration > IDLE else "rounding"
 
 
 def _evidence(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
@@ -78,9 +84,11 @@ def _evidence(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
         f"({trials.everything.right} with everything quantized), logits off by "
         f"{percent(layer.all_but.logit_error)} instead of "
         f"{percent(trials.everything.logit_error)}",
-        f"of its output's error {percent(layer.saturation)} is saturation; its values use "
-        f"{percent(layer.used_range)} of the range; its widest channel is "
-        f"{layer.outlier_ratio:.1f} times the median one",
+        f"of its output's error {percent(layer.saturation)} is saturation, "
+        f"{percent(layer.calibration)} a range wider than its values (they use "
+        f"{percent(layer.used_range)}), {percent(layer.outlier)} its widest channel "
+        f"({layer.outlier_ratio:.1f} times the median one), {percent(layer.rounding)} rounding",
+        *_gates(trials, layer),
     ]
     lines += [
         f"tried: {REMEDIES.get(r.name, r.name)}: {r.trial.right} of {n} right, logits off by "
@@ -88,6 +96,33 @@ def _evidence(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
         for r in layer.remedies
     ]
     return lines
+
+
+def _gates(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
+    """Return the gate of an LSTM whose weights cost most."""
+    if not layer.gates:
+        return []
+    worst = max(layer.gates, key=lambda gate: gate.only_weights.logit_error)
+    parts = ", ".join(f"{clean(g.name, 20)} {percent(g.only_weights.logit_error)}"
+                      for g in layer.gates)  # fmt: skip
+    return [
+        f"logits off by one gate's weights alone: {parts}; all but the {clean(worst.name, 20)} "
+        f"gate's: {worst.all_but.right} of {trials.labelled} right"
+    ]
+
+
+def retrained(run: Run) -> list[str]:
+    """Return what quantization-aware training gives, where the folder has such a model."""
+    qat, int8 = column(run, "qat"), column(run, "int8")
+    if qat is None or int8 is None or not usable(run, qat, int8).any():
+        return []
+    table = paired(run, qat, int8)
+    gain = int(table.only_first - table.only_second)
+    return [
+        f"tried: {REMEDIES['qat']}: {int(table.both + table.only_first)} of {int(table.total)} "
+        f"right, {gain:+d} against int8 (McNemar's exact test: p = "
+        f"{mcnemar_exact(int(table.only_first), int(table.only_second)):.2g})"
+    ]
 
 
 def _remedy(trials: QuantizationTrials, layer: LayerTrials) -> str | None:

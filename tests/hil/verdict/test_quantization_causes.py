@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from records import answers, good_run, with_answers
+from records import answers, col, good_run, with_answers
 
-from hil.record import LayerTrials, QuantizationTrials, Remedy, Run, Trial
+from hil.record import GateTrials, LayerTrials, QuantizationTrials, Remedy, Run, Trial
 from hil.verdict.diagnose import diagnose
 from hil.verdict.findings import Finding
 
@@ -41,8 +41,10 @@ def blamed(run: Run) -> Finding:
     ("changes", "cause"),
     [
         ({"saturation": 0.9}, "saturation"),
-        ({"used_range": 0.1}, "calibration-range"),
-        ({"used_range": 0.1, "outlier_ratio": 20.0}, "outlier-channel"),
+        ({"calibration": 0.97, "used_range": 0.1}, "calibration-range"),
+        ({"calibration": 0.97, "outlier_ratio": 20.0}, "calibration-range"),
+        ({"outlier": 0.9}, "outlier-channel"),
+        ({"outlier": 0.4, "outlier_ratio": 20.0}, "outlier-channel"),
         ({"only_weights": Trial(190, 0.9)}, "weights"),
         ({}, "rounding"),
     ],
@@ -53,6 +55,24 @@ def test_the_worst_layer_is_blamed_with_its_cause(changes: dict[str, Any], cause
     assert found.remedy is not None
     assert "+65 windows right" in found.remedy
     assert any("only layer1" in line for line in found.evidence)
+
+
+def test_an_lstms_gates_are_told_with_the_one_that_costs_most() -> None:
+    gates = tuple(
+        GateTrials(name, Trial(260, error), Trial(263, 0.1))
+        for name, error in (("forget", 0.02), ("cell", 0.3), ("output", 0.01))
+    )
+    text = " ".join(blamed(lossy(gates=gates)).evidence)
+    assert "forget 2.0 %, cell 30.0 %, output 1.0 %" in text
+    assert "all but the cell gate's: 263 of 300 right" in text
+
+
+def test_what_quantization_aware_training_gives_is_measured() -> None:
+    run = lossy()
+    qat = col("qat", "int8", "pruned", answers(300, wrong=range(0, 300, 10)), side=True)
+    text = " ".join(blamed(replace(run, columns=(*run.columns, qat))).evidence)
+    assert "(qat.tflite): 270 of 300 right, +75 against int8" in text
+    assert "qat.tflite" not in " ".join(blamed(run).evidence)
 
 
 def test_a_loss_that_the_experiments_do_not_show_is_not_put_on_a_layer_by_them() -> None:
