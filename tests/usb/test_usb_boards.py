@@ -299,11 +299,8 @@ def test_the_touch_is_heeded_while_the_main_loop_hangs(
     plugged.machine.poke(int(feed["st_value"]) & ~1, bytes.fromhex("fee7"))  # b . : no way out
     plugged.cable.from_host.push(encode(Frame(HELLO.TYPE, 1, HELLO.encode())))
     assert plugged.machine.run(10**6) is not State.ASLEEP
-    tasks = (
-        plugged.host.close_port,
-        partial(plugged.host.open_port, 1200),
-        plugged.host.close_port,
-    )
+    host = plugged.host
+    tasks = (host.close_port, partial(host.open_port, 1200), host.close_port)
     for task in tasks:
         host.start(task())
         for _ in range(100):  # the cable is served between slices
