@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from unicorn import UC_ARCH_ARM, UC_HOOK_BLOCK, UC_MODE_THUMB, Uc
 from unicorn.arm_const import (
     UC_ARM_REG_LR,
     UC_ARM_REG_R0,
+    UC_ARM_REG_R1,
     UC_ARM_REG_SP,
     UC_CPU_ARM_CORTEX_M4,
 )
@@ -31,12 +33,16 @@ STOP: Final = CODE_SIZE - 16
 
 MAIN: Final = """
 #include <string.h>
-#include "m.h"
-int8_t input[m_INPUT_SIZE];
-int layer(int i);
-void start(void);
-int layer(int i) { return m_layers[i].run(); }
-void start(void) { m_reset(); memcpy(m_descriptor.input, input, m_INPUT_SIZE); }
+{includes}
+union {{ {inputs} }} input;
+static const struct nn_model *const models[] = {{ {models} }};
+int layer(int model, int i);
+void start(int model);
+int layer(int model, int i) {{ return models[model]->layers[i].run(); }}
+void start(int model) {{
+    models[model]->reset();
+    memcpy(models[model]->input, &input, models[model]->input_size);
+}}
 """
 
 #: Flags of a section that is loaded and not written (ELF: SHF_ALLOC without SHF_WRITE).
@@ -56,10 +62,10 @@ class Count:
 
 
 class BareCore:
-    """A model emitted as `m` into a folder, compiled and loaded."""
+    """Models emitted into a folder, one as `m` or those that are named, compiled and loaded."""
 
-    def __init__(self, folder: Path) -> None:
-        self.elf = _build(folder)
+    def __init__(self, folder: Path, names: Sequence[str] = ("m",)) -> None:
+        self.elf, self._names = _build(folder, names), names
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         self._uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M4)
         self._uc.mem_map(CODE, CODE_SIZE)
@@ -86,36 +92,42 @@ class BareCore:
         self._cycles += block.cycles + (0 if address == self._expected else REFILL)
         self._expected = address + size
 
-    def start(self, window: bytes) -> None:
-        """Reset the model's state and put a window where layer 0 reads it."""
+    def start(self, window: bytes, model: int = 0) -> None:
+        """Reset a model's state and put a window where its layer 0 reads it."""
         self._uc.mem_write(self._at["input"], window)
-        self._call("start", 0)
+        self._call("start", model)
 
-    def layer(self, index: int) -> tuple[Count, bytes]:
+    def layer(self, index: int, model: int = 0) -> tuple[Count, bytes]:
         """Run one layer; return what it executed and its output."""
-        count = self._call("layer", index)
-        entry = self._at["m_layers"] + LAYER_SIZE * index
+        count = self._call("layer", model, index)
+        entry = self._at[f"{self._names[model]}_layers"] + LAYER_SIZE * index
         at, size = struct.unpack("<II", self._uc.mem_read(entry + OUTPUT_AT, 8))
         return count, bytes(self._uc.mem_read(at, size))
 
-    def _call(self, function: str, argument: int) -> Count:
+    def _call(self, function: str, *arguments: int) -> Count:
         self._uc.reg_write(UC_ARM_REG_SP, RAM + RAM_SIZE - 0x10000)
         self._uc.reg_write(UC_ARM_REG_LR, STOP | 1)
-        self._uc.reg_write(UC_ARM_REG_R0, argument)
+        for register, argument in zip((UC_ARM_REG_R0, UC_ARM_REG_R1), arguments, strict=False):
+            self._uc.reg_write(register, argument)
         self._instructions = self._cycles = 0
         self._uc.emu_start(self._at[function] | 1, STOP)
         return Count(self._instructions, self._cycles)
 
 
-def _build(folder: Path) -> Path:
-    (folder / "main.c").write_text(MAIN)
+def _build(folder: Path, names: Sequence[str]) -> Path:
+    main = MAIN.format(
+        includes="\n".join(f'#include "{name}.h"' for name in names),
+        inputs=" ".join(f"int8_t {name}[{name}_INPUT_SIZE];" for name in names),
+        models=", ".join(f"&{name}_descriptor" for name in names),
+    )
+    (folder / "main.c").write_text(main)
     elf = folder / "m.elf"
     link = [
         "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-Wl,--undefined=layer",
         "-Wl,--undefined=start", "-Wl,--entry=start", "-Wl,-Ttext=0x1000", f"-Wl,-Tdata={RAM:#x}",
         "-Wl,--no-warn-rwx-segments",
     ]  # fmt: skip
-    sources = [folder / "main.c", folder / "m.c"]
+    sources = [folder / "main.c", *(folder / f"{name}.c" for name in names)]
     command = ["arm-none-eabi-gcc", *C_FLAGS, *CPU_FLAGS, *link, *sources, "-o", elf]
     run = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
     if run.returncode:
