@@ -5,7 +5,7 @@ Everything that stands in the way is said at once, in one line, each with its la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +66,7 @@ def verify(graph: Graph, name: str) -> None:
         raise InputError(f"{name}: has no operators")
     if scheme := _other_scheme(graph):
         raise InputError(f"{name}: {scheme}; {FULL_INT8}")
-    reasons = list(_unsupported(graph)) or list(_ill_formed(graph)) or list(_refused(graph))
+    reasons = [*_unsupported(graph), *(list(_ill_formed(graph)) or _refused(graph))]
     if reasons:
         raise InputError(f"{name}: {'; '.join(reasons)}")
 
@@ -141,23 +141,29 @@ def _ill_formed(graph: Graph) -> Iterator[str]:
     ready = {graph.inputs[0]}
     yield from _shared_states(graph)
     for op in graph.ops:
-        if len(op.outputs) != 1:
-            yield f"{op.name} at {layer(graph, op)} has {len(op.outputs)} outputs"
-            return
-        for tensor in (graph.tensors[i] for i in op.inputs if i != ABSENT):
-            if tensor.data is None and not tensor.variable and tensor.index not in ready:
-                where = f"{op.name} at {layer(graph, op)}"
-                yield f"{where} reads tensor {tensor.index} before it is made"
-        if not graph.activations(op):
-            yield f"{op.name} at {layer(graph, op)} reads constants only"
-        target = graph.output_of(op)
-        if target.index in ready or target.data is not None or target.variable:
-            yield f"{op.name} at {layer(graph, op)} overwrites tensor {target.index}"
-        if _too_large(target):
-            yield f"{op.name} at {layer(graph, op)} has the shape {list(target.shape)}: too large"
-        ready.add(target.index)
+        if op.name in OPERATORS:  # others are refused for that; what they make is read
+            if len(op.outputs) != 1:
+                yield f"{op.name} at {layer(graph, op)} has {len(op.outputs)} outputs"
+                return
+            yield from _out_of_order(graph, op, ready)
+        ready.update(op.outputs)
     if graph.outputs[0] not in ready or graph.outputs[0] == graph.inputs[0]:
         yield "its output is not made by any operator"
+
+
+def _out_of_order(graph: Graph, op: Op, ready: Collection[int]) -> Iterator[str]:
+    """Yield what is wrong with what an operator reads and writes; ready: what is there by then."""
+    where = f"{op.name} at {layer(graph, op)}"
+    for tensor in (graph.tensors[i] for i in op.inputs if i != ABSENT):
+        if tensor.data is None and not tensor.variable and tensor.index not in ready:
+            yield f"{where} reads tensor {tensor.index} before it is made"
+    if not graph.activations(op):
+        yield f"{where} reads constants only"
+    target = graph.output_of(op)
+    if target.index in ready or target.data is not None or target.variable:
+        yield f"{where} overwrites tensor {target.index}"
+    if _too_large(target):
+        yield f"{where} has the shape {list(target.shape)}: too large"
 
 
 def _shared_states(graph: Graph) -> Iterator[str]:
@@ -183,7 +189,7 @@ def _too_large(tensor: Tensor) -> bool:
 
 def _refused(graph: Graph) -> Iterator[str]:
     macs, is_open = 0, False
-    for op in graph.ops:
+    for op in (op for op in graph.ops if op.name in OPERATORS):
         try:
             OPERATORS[op.name].check(graph, op)
             macs += OPERATORS[op.name].macs(graph, op)

@@ -155,6 +155,21 @@ def test_all_unsupported_operators_are_named_with_their_layers() -> None:
     assert "supported are ADD, " in said
 
 
+def test_operators_that_are_not_supported_and_those_in_a_wrong_form_are_named_at_once() -> None:
+    builder = Builder()
+    tensors = [builder.tensor((1, 4), scale=0.5) for _ in range(4)]
+    builder.op("COS", [tensors[0]], [tensors[1]])
+    builder.op("SOFTMAX", [tensors[1]], [tensors[2]], options("SoftmaxOptions", beta=1.0))
+    builder.op("LOGISTIC", [tensors[2]], [tensors[3]])
+    with pytest.raises(InputError) as refused:
+        verify(parse_tflite(builder.finish([tensors[0]], [tensors[3]]), "m"), "m")
+    said = str(refused.value)
+    assert "COS at layer 0 (t1)" in said
+    assert "SOFTMAX at layer 1 (t2): " in said
+    assert "LOGISTIC at layer 2 (t3): " in said
+    assert "\n" not in said
+
+
 def test_sums_that_can_leave_32_bits_are_refused() -> None:
     """TFLM's accumulator is an int32 whose overflow is undefined."""
     for bias, good in ((2**31 - 1 - 256 * 127, True), (2**31 - 256 * 127, False)):

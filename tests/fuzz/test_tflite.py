@@ -41,7 +41,7 @@ def test_damaged_models_are_accepted_or_refused_in_one_line() -> None:
 def test_a_case_that_uses_too_much_memory_is_a_finding() -> None:
     """Both bounds: what is asked for, and what is used where more may be asked for."""
     with pytest.raises(MemoryError), limits(1000, status("VmRSS"), []):
-        np.zeros(allowed(1000) + 2**20, np.uint8)
+        np.zeros(2 * allowed(1000), np.uint8)
     seen: list[int] = []
     with limits(1000, status("VmRSS"), seen):
         np.ones(64 * 2**20, np.uint8)
