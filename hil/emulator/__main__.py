@@ -22,8 +22,7 @@ from hil.emulator.link import Link, open_pty
 from hil.emulator.machine import Machine, Options, chip_memory
 from hil.emulator.sensors.feed import AT_REST, load_feed
 from hil.emulator.session import HEARTBEAT_S, EndedError, RealTime, Session
-from hil.emulator.usb import Cable
-from hil.errors import InputError, TinyhilError
+from hil.errors import TinyhilError
 
 
 def _arguments() -> argparse.Namespace:
@@ -76,19 +75,13 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
     machine = Machine(board.facts.chip, image, options)
     machine.chip.uart.set_pacing(args.pacing == "baud")
     link, path = open_pty() if args.pty else (Link(args.fd, is_pty=False), None)
-    cable = _cable(machine) if args.via == "usb" else None
+    cable = machine.cable if args.via == "usb" else None
     real_time = RealTime() if args.time == "real" else None
     session = Session(machine, link, channel, cable, real_time)
     session.emit("ready", pty=path, hook=machine.runner.name)
     if path and channel is None:
         print(path, flush=True)
     return session
-
-
-def _cable(machine: Machine) -> Cable:
-    if machine.cable is None:
-        raise InputError("this board's USB controller is not modelled: --via uart")
-    return machine.cable
 
 
 def main() -> int:

@@ -58,9 +58,9 @@ class Chip(ABC):
         """The UART that carries the link."""
 
     @property
-    def usb(self) -> UsbController | None:
-        """The USB controller, None where none is modelled."""
-        return None
+    @abstractmethod
+    def usb(self) -> UsbController:
+        """The USB controller."""
 
     def settle(self) -> None:
         """The core has gone to sleep: what takes longer than its work, as crystals do, is done."""

@@ -160,8 +160,6 @@ class Commands:
 
     def _usb(self, request: Answer) -> Answer:
         cable = self._machine.cable
-        if cable is None:
-            raise ControlError("this chip's USB controller is not modelled")
         action = _choice(request, "action", list(USB_ACTIONS))
         baud = request.get("baud", 115200)
         if not isinstance(baud, int) or not 0 < baud < 2**32:

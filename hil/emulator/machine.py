@@ -116,10 +116,8 @@ class Machine:
 
     def _add_core_peripherals(self) -> None:
         core, bits = self.core, self.chip.priority_bits
-        usb = self.chip.usb
-        if usb:
-            usb.memory = self.registers
-        self.cable = Cable(usb) if usb else None
+        self.chip.usb.memory = self.registers
+        self.cable = Cable(self.chip.usb)
         self.dwt = Dwt(core, self._stop)
         self.nvic = Nvic(core, self.chip.irqs, bits, self._update_lines)
         effects = Effects(
@@ -138,8 +136,7 @@ class Machine:
         """Look at the interrupt lines again."""
         self.chip.uart.update()
         self.chip.timer.update()
-        if self.chip.usb:
-            self.chip.usb.update()
+        self.chip.usb.update()
 
     def _map_memory(self) -> None:
         for memory in self.chip.memories:
@@ -232,8 +229,7 @@ class Machine:
         if kind is ResetKind.POWER:
             self._scramble_ram()
         self.bus.reset()
-        if self.cable:
-            self.cable.power()
+        self.cable.power()
         core.active_priority, core.candidate, core.attention = 256, 0, 0
         core.sleeping = core.event_register = core.fpu_used = core.replay = 0
         start = self.chip.start_state(self.options.after_bootloader)
@@ -303,8 +299,6 @@ class Machine:
 
     def _serve_usb(self) -> bool:
         """Let the USB host have its turn; return whether the core has something to wake for."""
-        if self.cable is None:
-            return False
         moved = self.cable.step()
         return moved or self.exceptions.has_pending_to_wake()
 

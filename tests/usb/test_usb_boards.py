@@ -20,7 +20,6 @@ from hil.device import Device
 from hil.emulator.chip import ResetKind
 from hil.emulator.image import load_image
 from hil.emulator.machine import Machine, Options, State, chip_memory
-from hil.emulator.usb import Cable
 from hil.emulator.usb_host import StalledError, Task, UsbHost, request
 from hil.firmware.build import build
 from hil.wire import messages as msg
@@ -46,8 +45,7 @@ class Bench:
     def __init__(self, board: Board, elf: Path) -> None:
         chip = board.facts.chip
         self.machine = Machine(chip, load_image(elf, *chip_memory(chip)), Options(seed=1))
-        assert self.machine.cable is not None
-        self.cable: Cable = self.machine.cable
+        self.cable = self.machine.cable
 
     @property
     def host(self) -> UsbHost:

@@ -217,7 +217,7 @@ class Nrf52840(Chip):
         return self._sensor
 
     @property
-    def usb(self) -> UsbController | None:
+    def usb(self) -> UsbController:
         """USBD."""
         return self._usb
 

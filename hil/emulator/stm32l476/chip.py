@@ -264,7 +264,7 @@ class Stm32l476(Chip):
         return self._uart
 
     @property
-    def usb(self) -> UsbController | None:
+    def usb(self) -> UsbController:
         """OTG_FS."""
         return self._usb
 

@@ -23,10 +23,10 @@ void uart_kick(void);
 /* True when the last byte has left the shift register. */
 int uart_idle(void);
 
-/* The USB link, where the firmware drives the chip's controller. Interrupts are still off. */
+/* The USB link: may go on in interrupts, which are still off. */
 void usb_start(void);
 
-/* Reset into the bootloader; returns where a chip's cannot be asked for. */
+/* Reset into the bootloader. */
 void chip_enter_bootloader(void);
 
 #endif

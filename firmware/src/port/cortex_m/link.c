@@ -19,7 +19,7 @@ static int uart_is_open(void);
 
 static const struct link uart = {uart_read, uart_kick, uart_idle, uart_is_open};
 static const struct link *volatile carrier = &uart; /* carries the session */
-static const struct link *other;                    /* NULL: there is but the UART */
+static const struct link *other;                    /* does not */
 static struct hello_listener listener;              /* on the other one */
 static uint8_t hello[HELLO_LINE_MAX + 2U];          /* the one that moved the session here */
 static size_t hello_size;
@@ -130,7 +130,7 @@ static size_t listen(void) {
 static void follow_session(void) {
     if (!carrier->is_open())
         move_session();
-    if (!other || !other->is_open())
+    if (!other->is_open())
         return;
     const size_t size = listen();
     if (size) {

@@ -1,8 +1,8 @@
-/* The byte links between the host and the main loop: the UART on its pins always, and USB CDC where
- * a chip drives it. One at a time carries the session: the UART until a valid HELLO comes over the
- * other. A HELLO moves the session each time, and not only the first time: a host that has gone
- * says nothing, and would otherwise lock the other link out until a reset. USB gives the session
- * back when the host closes the port or the cable is pulled, where the chip can tell that.
+/* The byte links between the host and the main loop: the UART on its pins, and USB CDC. One at a
+ * time carries the session: the UART until a valid HELLO comes over the other. A HELLO moves the
+ * session each time, and not only the first time: a host that has gone says nothing, and would
+ * otherwise lock the other link out until a reset. USB gives the session back when the host closes
+ * the port or the cable is pulled, where the chip can tell that.
  *
  * What is sent goes through one ring, to the link that carries the session; each link has a ring of
  * its own for what it receives. */
@@ -27,7 +27,7 @@ struct link {
     int (*is_open)(void); /* somebody may be listening; 0 gives the session back */
 };
 
-/* Add the second link. */
+/* Add the second link; before the first hal_read. */
 void link_add(const struct link *link);
 
 /* True while `link` carries the session. */
