@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
+from hil.record import Run
 from hil.strict_json import from_json, to_json
 from hil.zoo import healthy
 from hil.zoo.faults import FAULTS, ON_BOARDS
@@ -84,10 +85,12 @@ SOURCES: Final = ("hil/**/*.py", "pipeline/**/*.py", "firmware/**/*.[ch]")
 
 @dataclass(frozen=True)
 class Kept:
-    """What is written for one specimen."""
+    """What is written for one specimen, which the file's name says; see Measurement."""
 
     fingerprint: str
-    measurement: Measurement
+    refused: tuple[str, ...] | None
+    run: Run | None
+    seconds: float
 
 
 def fingerprint() -> str:
@@ -169,12 +172,13 @@ def collect(wanted: Sequence[Specimen], out: Path, jobs: int, quiet: bool) -> li
 
 def _made(specimen: Specimen, folder: Path, mark: str) -> Observation:
     """Run a specimen, keep its record, conclude. In a process of its own."""
-    kept = Kept(mark, measured(specimen))
+    made = measured(specimen)
+    kept = Kept(mark, made.refused, made.run, made.seconds)
     path = _path(folder, specimen)
     partial = path.with_suffix(".partial")
     partial.write_bytes(gzip.compress(json.dumps(to_json(kept)).encode(), 3, mtime=0))
     partial.replace(path)
-    return concluded(kept.measurement)
+    return concluded(made)
 
 
 def _kept(folder: Path, specimen: Specimen, mark: str) -> Observation | None:
@@ -184,7 +188,7 @@ def _kept(folder: Path, specimen: Specimen, mark: str) -> Observation | None:
         kept = from_json(Kept, raw, path.name) if raw.get("fingerprint") == mark else None
     except (OSError, EOFError, ValueError, AttributeError, InputError):
         return None  # not there, cut short, or of an older version: run again
-    return concluded(kept.measurement) if kept else None
+    return concluded(Measurement(specimen, kept.refused, kept.run, kept.seconds)) if kept else None
 
 
 def _path(folder: Path, specimen: Specimen) -> Path:

@@ -96,7 +96,7 @@ class Observation:
     """
 
     specimen: Specimen
-    refused: tuple[str, str] | None
+    refused: tuple[str, ...] | None
     findings: tuple[Found, ...]
     differing: dict[str, int]
     right: dict[str, str]
@@ -108,7 +108,7 @@ class Measurement:
     """What came of a specimen before anything was concluded: a record, or why there is none."""
 
     specimen: Specimen
-    refused: tuple[str, str] | None
+    refused: tuple[str, ...] | None
     run: Run | None
     seconds: float
 
