@@ -17,14 +17,37 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
 from hil.backend.base import Counters, Transport
 from hil.backend.renode_link import RenodeLink, RenodeTransport
 from hil.backend.renode_process import RenodeProcess, Version, dotted, find, version
 from hil.board import Board
-from hil.errors import InputError, ToolError
+from hil.errors import InputError, ToolError, clean
 
 #: Virtual seconds in which the firmware starts and falls asleep; a core at work gets more.
 BOOT_S = 0.01
+
+
+def check_image(board: Board, elf: Path) -> None:
+    """Raise InputError unless everything in an ELF file goes to the board's flash or RAM.
+
+    Renode would load what it has memory for, and run whatever is where the board starts.
+    """
+    facts = board.facts
+    try:
+        with elf.open("rb") as file:
+            loaded = [s for s in ELFFile(file).iter_segments("PT_LOAD") if s["p_memsz"]]
+            places = [(s["p_paddr"], s["p_paddr"] + s["p_filesz"]) for s in loaded]
+    except (OSError, ELFError) as error:
+        raise InputError(f"{elf}: {clean(str(error)) or 'no ELF file'}") from None
+    memories = ((facts.flash_origin, facts.flash_size), (facts.ram_origin, facts.ram_size))
+    for start, end in places:
+        if not any(origin <= start and end <= origin + size for origin, size in memories):
+            raise InputError(
+                f"{elf}: not an image for {board.name}: 0x{start:08X} is neither its flash nor RAM"
+            )
 
 
 class RenodeBackend:
@@ -52,9 +75,12 @@ class RenodeBackend:
         return f"Renode {dotted(self._found[1])}"
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
-        """Boot `elf`. Raises ToolError where there is no Renode, or where it does not start."""
+        """Boot `elf`. Raises InputError when it is no image for the board, ToolError where there is
+        no Renode, or where it does not start.
+        """
         if elf is None:
             raise InputError("the renode back end boots an ELF file, and none was given")
+        check_image(board, elf)
         self.close()
         self._process = process = RenodeProcess(self._found[0], board, elf)
         self._link = RenodeLink(process.connection, process.last_error, process.cpu_error)

@@ -56,7 +56,7 @@ def find() -> str:
     asked = os.environ.get(VARIABLE)
     path = shutil.which(asked or PROGRAM)
     if path is not None:
-        return path
+        return os.path.abspath(path)  # it is started in another folder
     if asked:
         raise ToolError(f"{VARIABLE}={clean(asked)} is no program; unset it, or name Renode's")
     raise ToolError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,9 +44,12 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretend:
 
 @pytest.fixture
 def elf(tmp_path: Path) -> Path:
-    """Return an image for machines that do not look at it."""
+    """Return an image with nothing in it, for machines that do not look at it."""
     path = tmp_path / "firmware.elf"
-    path.write_bytes(b"\x7fELF")
+    identification = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    path.write_bytes(
+        identification + struct.pack("<HHIIIIIHHHHHH", 2, 40, 1, *[0] * 4, 52, *[0] * 5)
+    )
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,8 @@ def test_renode_is_what_the_variable_or_the_path_names(
     monkeypatch.delenv("RENODE")
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     assert find() == str(program)
+    monkeypatch.setenv("RENODE", os.path.relpath(program))
+    assert find() == os.path.abspath(os.path.relpath(program))
 
 
 def test_missing_renode_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +194,22 @@ def test_without_an_image_or_a_description_nothing_starts(
     with pytest.raises(InputError, match=r"there is no nano33\.repl in"):
         RenodeBackend().open(BOARD, elf, None)
     assert not folders(scratch)
+
+
+def test_what_is_no_image_for_the_board_is_refused(pretend: Pretend, elf: Path) -> None:
+    pretend()
+    text = elf.with_suffix(".txt")
+    text.write_text("int main(void)")
+    with pytest.raises(InputError, match=r"firmware\.txt: Magic number does not match"):
+        RenodeBackend().open(BOARD, text, None)
+    with pytest.raises(InputError, match=r"firmware\.none: .*No such file"):
+        RenodeBackend().open(BOARD, elf.with_suffix(".none"), None)
+    header = bytearray(elf.read_bytes())
+    header[28:32], header[42:46] = (52).to_bytes(4, "little"), bytes([32, 0, 1, 0])
+    segment = struct.pack("<8I", 1, 84, 0x08000000, 0x08000000, 4, 4, 5, 4)
+    elf.write_bytes(bytes(header) + segment + b"code")
+    with pytest.raises(InputError, match="not an image for nano33: 0x08000000 is neither"):
+        RenodeBackend().open(BOARD, elf, None)
 
 
 # While it runs

@@ -145,9 +145,12 @@ def _text(data):
 def mc_tinyhil_serve(host, port, token, uart):
     """Connect to the harness, say the token, and serve it."""
     client = TcpClient(host, int(port))
-    client.NoDelay = True
-    stream = client.GetStream()
-    greeting = _bytes(token + "\n")
-    stream.Write(greeting, 0, len(greeting))
-    Service(stream, self.Machine, uart).serve()  # noqa: F821 - the monitor
-    client.Close()
+    try:
+        client.NoDelay = True
+        stream = client.GetStream()
+        service = Service(stream, self.Machine, uart)  # noqa: F821 - the monitor
+        greeting = _bytes(token + "\n")
+        stream.Write(greeting, 0, len(greeting))
+        service.serve()
+    finally:
+        client.Close()
