@@ -10,10 +10,11 @@ from hil.links import words
 from hil.record import Column, Run
 from hil.strict_json import to_json
 from hil.verdict.diagnose import failed
-from hil.verdict.drift import accuracy, column, paired, same_answers, usable
+from hil.verdict.drift import accuracy, column, loss, same_answers, usable
 from hil.verdict.findings import Finding
 from hil.verdict.rules.wording import percent, plural, points
-from hil.verdict.stats import Interval, paired_difference
+from hil.verdict.stats import Interval
+from hil.verdict.steps import held_out, steps
 
 MARKS: Final = {"problem": "✗", "note": "•", "ok": "✓"}
 
@@ -33,12 +34,16 @@ def verdict(run: Run, findings: Sequence[Finding]) -> str:
 
 def as_data(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return what `screen` shows, for programs; the record has the rest."""
+    before = held_out(run)
     return {
         "verdict": verdict(run, findings),
         "incomplete": run.incomplete,
         "identity": to_json(run.identity),
         "windows": len(run.windows.label),
-        "columns": [_column_data(run, item) for item in run.columns],
+        "columns": [
+            *([_column_data(before, item) for item in before.columns] if before else ()),
+            *(_column_data(run, item) for item in run.columns),
+        ],
         "comparisons": [{**to_json(c), "differing": len(c.differing)} for c in run.comparisons],
         "device_layers": to_json(run.device_layers),
         "instructions_per_inference": run.instructions_per_inference,
@@ -67,11 +72,16 @@ def _column_data(run: Run, item: Column) -> dict[str, Any]:
 def _change(run: Run, item: Column) -> Interval | None:
     """Return the change of accuracy since the column before (negative: a loss)."""
     before = column(run, item.after) if item.after else None
-    table = paired(run, before, item) if before else None
-    if table is None or not table.total:
-        return None
-    loss = paired_difference(table)
-    return Interval(-loss.value, -loss.high, -loss.low)
+    if before is None or not usable(run, before, item).any():
+        return _since_held_out(run, item)
+    lost = loss(run, before, item)
+    return Interval(-lost.value, -lost.high, -lost.low)
+
+
+def _since_held_out(run: Run, item: Column) -> Interval | None:
+    """Return the change from held-out recordings to these, of the column that begins the chain."""
+    step = next((s for s in steps(run) if s.table is None and s.second == item.name), None)
+    return Interval(-step.loss.value, -step.loss.high, -step.loss.low) if step else None
 
 
 def _head(run: Run) -> list[str]:
@@ -86,6 +96,8 @@ def _head(run: Run) -> list[str]:
 
 def _chain(run: Run) -> list[str]:
     rows = [("", "right", "95 %", "change", "95 %", "on")]
+    before = held_out(run)
+    rows += [_row(before, item) for item in before.columns] if before else []
     rows += [_row(run, item) for item in run.columns]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return [
@@ -110,9 +122,9 @@ def _row(run: Run, item: Column) -> tuple[str, str, str, str, str, str]:
 
 def _change_cells(run: Run, item: Column, change: Interval | None) -> tuple[str, str]:
     before = column(run, item.after) if item.after else None
-    if change is None or before is None:
+    if change is None:
         return "", ""
-    if same_answers(before, item):
+    if before is not None and same_answers(before, item):
         return "same classes", ""
     sign = "+" if change.value > 0 else ""
     return f"{sign}{points(change.value)}", f"{points(change.low)} to {points(change.high)}"

@@ -14,6 +14,7 @@ LOCATIONS: Final = {
     "device": "the layer by its name; for memory the resource: stack, RAM or flash",
     "preprocessing": "the channels by name, joined by a comma and a space; None: all of them",
     "quantization": "the layer by its name, or input: the model's; a class for predominance",
+    "runtime": "the column of the other runtime",
     "pruning": "nothing; a class for predominance",
     "training": "a class for predominance",
     "data": "the channel or several joined by a comma and a space; a class for predominance",
@@ -73,12 +74,15 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
     },
     "quantization": {
         **_STEP,
-        "runtimes": "int8 runtimes on the computer give other bytes for the same file",
         "rounding": "steps of this layer's scale are too coarse for its values",
         "saturation": "values of this layer (or input) lie beyond the ends of its int8 range",
         "outlier-channel": "one channel widens the scale of all the others",
         "calibration-range": "the calibrated range is far wider than the values seen",
         "weights": "this layer's weights lose their precision, not its output",
+    },
+    "runtime": {
+        "other-classes": "another runtime decides otherwise than the int8 definition",
+        "other-bytes": "another runtime gives other bytes, and the same classes",
     },
     "pruning": _STEP,
     "training": {

@@ -19,9 +19,9 @@ from hil.verdict.rules.exactness import (
     comparison,
     device_differs,
     preprocessing_differs,
-    runtimes_disagree,
 )
 from hil.verdict.rules.predominance import predominance, predominance_unlabelled
+from hil.verdict.rules.runtimes import runtimes_differ
 from hil.verdict.rules.session import fault, incomplete, link_trouble, memory
 from hil.verdict.rules.shift import data_shift
 from hil.verdict.rules.wording import fine, plural
@@ -42,7 +42,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     predominance_unlabelled,
     weak_model,
     unlabelled,
-    runtimes_disagree,
+    runtimes_differ,
 )
 
 #: Stages that are blamed on one differing byte, and what then follows from it.

@@ -41,6 +41,10 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.count)
 
+    def key(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the same as what can be looked up."""
+        return tuple(self.total.tolist()), tuple(self.count.tolist())
+
 
 def by_recording(values: NDArray[Any], recordings: NDArray[Any]) -> Recordings:
     """Sum `values` [N] up by `recordings` [N], numbers or names of any kind."""
@@ -51,8 +55,12 @@ def by_recording(values: NDArray[Any], recordings: NDArray[Any]) -> Recordings:
 
 def resampled(group: Recordings) -> Interval | None:
     """Return the mean with its interval over resampled recordings; None for fewer than two."""
-    if len(group) < 2:
-        return None
+    return _resampled(*group.key()) if len(group) >= 2 else None
+
+
+@lru_cache(128)  # several findings tell of the same numbers
+def _resampled(*sums: tuple[float, ...]) -> Interval:
+    (group,) = _of(sums)
     return _interval(group.mean, (np.arange(len(group)),), lambda i, axis: _mean(group, i, axis))
 
 
@@ -60,6 +68,12 @@ def resampled_difference(first: Recordings, second: Recordings) -> Interval | No
     """Return mean(first) − mean(second) of different recordings, each side drawn by itself."""
     if min(len(first), len(second)) < 2:
         return None
+    return _resampled_difference(*first.key(), *second.key())
+
+
+@lru_cache(32)
+def _resampled_difference(*sums: tuple[float, ...]) -> Interval:
+    first, second = _of(sums)
     return _interval(
         first.mean - second.mean,
         (np.arange(len(first)), np.arange(len(second))),
@@ -68,18 +82,18 @@ def resampled_difference(first: Recordings, second: Recordings) -> Interval | No
 
 
 def exchanged_p(first: Recordings, second: Recordings) -> float:
-    """P-value of mean(first) − mean(second) when whole recordings are exchanged between both."""
+    """P-value of mean(first) − mean(second) when whole recordings are exchanged between both.
+
+    1 where one side is a single recording: that tells nothing of others.
+    """
     if min(len(first), len(second)) < 2:
         return 1.0
-    return _exchanged_p(
-        *(tuple(x.tolist()) for x in (first.total, first.count)),
-        *(tuple(x.tolist()) for x in (second.total, second.count)),
-    )
+    return _exchanged_p(*first.key(), *second.key())
 
 
-@lru_cache(32)  # several findings tell of the same test
+@lru_cache(32)
 def _exchanged_p(*sums: tuple[float, ...]) -> float:
-    first, second = (Recordings(np.array(t), np.array(c)) for t, c in (sums[:2], sums[2:]))
+    first, second = _of(sums)
     both = Recordings(
         np.concatenate([first.total, second.total]), np.concatenate([first.count, second.count])
     )
@@ -93,6 +107,12 @@ def _exchanged_p(*sums: tuple[float, ...]) -> float:
         rng=np.random.default_rng(0),
     )
     return float(found.pvalue)
+
+
+def _of(sums: tuple[tuple[float, ...], ...]) -> list[Recordings]:
+    """Return the groups whose keys were joined."""
+    pairs = zip(sums[::2], sums[1::2], strict=True)
+    return [Recordings(np.array(total), np.array(count)) for total, count in pairs]
 
 
 def _mean(group: Recordings, index: NDArray[Any], axis: int) -> NDArray[np.float64]:

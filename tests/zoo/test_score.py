@@ -14,7 +14,7 @@ from hil.zoo.table import table
 
 KERNEL = Found("problem", "device", "conv2", "stale-weights")
 HEALED = Found("note", "link", None, "damaged-frames")
-RUNTIMES = Found("note", "quantization", None, "runtimes")
+RUNTIMES = Found("note", "runtime", "int8-xnnpack", "other-classes")
 
 
 def seen(

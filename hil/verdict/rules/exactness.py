@@ -7,13 +7,13 @@ from typing import Final
 
 from hil.errors import clean
 from hil.record import ByteComparison, LayerDevice, LayerEvidence, Run
-from hil.verdict.drift import column, paired
+from hil.verdict.drift import column, loss, usable
 from hil.verdict.findings import Finding
 from hil.verdict.rules.input_causes import input_causes
 from hil.verdict.rules.layer_causes import REMEDIES, layer_cause
 from hil.verdict.rules.session import full_stack
-from hil.verdict.rules.wording import layer_title, listed, note, plural, problem
-from hil.verdict.stats import Interval, paired_difference
+from hil.verdict.rules.wording import layer_title, listed, plural, problem
+from hil.verdict.stats import Interval
 
 #: Cause → what the headline says of the preprocessing.
 INPUT_VERBS: Final = {
@@ -92,9 +92,10 @@ def step_effect(run: Run, name: str) -> Interval | None:
     first = column(run, second.after) if second and second.after else None
     if first is None or second is None:
         return None
-    table = paired(run, first, second)
-    loss = paired_difference(table)
-    return Interval(-loss.value, -loss.high, -loss.low) if table.total else None
+    lost = loss(run, first, second)
+    return (
+        Interval(-lost.value, -lost.high, -lost.low) if usable(run, first, second).any() else None
+    )
 
 
 def _named(
@@ -245,36 +246,3 @@ def _inputs(run: Run, item: ByteComparison, common: Sequence[str]) -> list[Findi
             )
         )
     return made
-
-
-def runtimes_disagree(run: Run) -> list[Finding]:
-    """Other int8 runtimes give other bytes for the same file: expected, and worth knowing."""
-    items = [c for c in run.comparisons if c.actual.startswith("int8-") and c.differing]
-    if not items:
-        return []
-    worst = max(items, key=lambda c: len(c.differing))
-    headline = (
-        "int8 runtimes on the computer give other output bytes for the same file: "
-        f"{clean(worst.actual, 40)} in {len(worst.differing)} of {worst.compared} windows"
-    )
-    return [
-        note(
-            "quantization",
-            "runtimes",
-            headline,
-            evidence=[_runtime(run, item) for item in items],
-            remedy="compare the board with the column int8 (TFLM's arithmetic), not with these",
-        )
-    ]
-
-
-def _runtime(run: Run, item: ByteComparison) -> str:
-    ours, other = column(run, item.expected), column(run, item.actual)
-    changed = 0
-    if ours and other:
-        changed = sum(ours.predicted[i] != other.predicted[i] for i in item.differing)
-    return (
-        f"{clean(item.actual, 40)}: {len(item.differing)} of {item.compared} windows' bytes "
-        f"differ, by at most {plural(item.max_difference_lsb, 'step')}; {changed} of them change "
-        "class"
-    )

@@ -280,7 +280,7 @@ def test_a_model_no_better_than_the_commonest_class() -> None:
     assert not causes(little)["training/weak-model"].above_limit
 
 
-def test_runtimes_that_disagree_are_a_note() -> None:
+def test_a_runtime_that_decides_otherwise_is_a_note_of_its_own_stage() -> None:
     run = good_run()
     other = list(run.columns[2].predicted)
     other[5] = (other[5] + 1) % 3
@@ -289,9 +289,14 @@ def test_runtimes_that_disagree_are_a_note() -> None:
         columns=(*run.columns, col("int8-xnnpack", "int8", "int8", other, side=True)),
         comparisons=(*run.comparisons, same("int8-xnnpack", differing=[5, 9], lsb=18)),
     )
-    found = causes(run)["quantization/runtimes"]
-    assert found.severity == "note"
+    found = causes(run)["runtime/other-classes"]
+    assert (found.severity, found.location) == ("note", "int8-xnnpack")
     assert "by at most 18 steps; 1 of them change class" in found.evidence[0]
+    assert "1 from ROW to PEN: windows 5; accuracy changes by −0.3 points" in found.evidence[1]
+    assert found.effect == pytest.approx(-1 / 300)
+    last = replace(run.columns[-1], predicted=run.columns[2].predicted)
+    alike = replace(run, columns=(*run.columns[:-1], last))
+    assert causes(alike)["runtime/other-bytes"].severity == "ok"
 
 
 def test_problems_come_first_and_what_is_fine_last() -> None:
