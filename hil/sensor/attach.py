@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hil.backend.base import BACKENDS, Backend, choose, load
@@ -54,11 +54,15 @@ def attach(
 ) -> Iterator[Target]:
     """Build, boot or find the device and check who it is; see `hil.run.target.connect`.
 
-    model: None takes a real board with whatever model it carries.
+    model: None takes a real board with whatever model it carries. What moves an emulated sensor is
+    never dropped in silence: `auto` is then the emulator, whatever is plugged in.
     """
+    moved = motion.feed is not None or not motion.real_time
+    if moved and wanted.backend == "auto" and wanted.port is None:
+        wanted = replace(wanted, backend="embedded")
     with ExitStack() as stack:
-        if choose(wanted.backend, wanted.port) == "hardware":
-            if motion.feed is not None or not motion.real_time:
+        if choose(wanted.backend, wanted.port, board) == "hardware":
+            if moved:
                 raise InputError("--feed and --fast are for the embedded emulator's sensor")
             if model is None:
                 yield stack.enter_context(_as_it_is(board, wanted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,26 +22,28 @@ VECTORS = MODEL / "vectors.npz"
 SETTLE = 10
 
 
-@pytest.fixture(params=["nano33", "sensortile"])
-def board(request: pytest.FixtureRequest) -> Board:
-    return load_board(request.param)
-
-
-@pytest.fixture
-def fed(board: Board) -> NDArray[np.int16]:
-    """What moves the sensor: [n, 6]."""
-    return feed_samples(VECTORS, board)
-
-
 @cache
 def image(board: Board) -> Path:
     return build(board, None)
 
 
+@pytest.fixture(scope="module", params=["nano33", "sensortile"])
+def board(request: pytest.FixtureRequest) -> Board:
+    return load_board(request.param)
+
+
+@pytest.fixture(scope="module")
+def fed(board: Board) -> NDArray[np.int16]:
+    """What moves the sensor: [n, 6]."""
+    return feed_samples(VECTORS, board)
+
+
 class Running:
     """An emulated board, time going on as it is asked."""
 
-    def __init__(self, board: Board, feed: Path | None, options: tuple[str, ...], via: str) -> None:
+    def __init__(
+        self, board: Board, feed: Path | None, options: tuple[str, ...] = (), via: str = "uart"
+    ) -> None:
         self.backend = EmbeddedBackend(via=via)
         self.backend.move_sensor(feed, real_time=False)
         self.backend._options += options
@@ -50,20 +52,27 @@ class Running:
         self.device.identify(expect_board=board.name)
 
 
+@pytest.fixture(scope="module")
+def feed(fed: NDArray[np.int16], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("feed") / "feed"
+    path.write_bytes(fed.astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(board: Board, feed: Path) -> Iterator[Running]:
+    """A board whose sensor takes `fed`; its tests leave it as they found it."""
+    made = Running(board, feed)
+    yield made
+    made.backend.close()
+
+
 @pytest.fixture
-def boot(board: Board, tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    made: list[Running] = []
+def built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PlatformIO need not look at the sources again for each command."""
+    monkeypatch.setattr("hil.run.target.build", lambda board, _model: image(board))
 
-    def start(
-        samples: NDArray[np.int16] | None = None, *options: str, via: str = "uart"
-    ) -> Running:
-        feed = None
-        if samples is not None:
-            feed = tmp_path / "feed"
-            feed.write_bytes(samples.astype("<i2").tobytes())
-        made.append(Running(board, feed, options, via))
-        return made[-1]
 
-    yield start
-    for running in made:
-        running.backend.close()
+def around(fed: NDArray[np.int16], first: int, count: int) -> NDArray[np.int16]:
+    """What the sensor takes from its sample `first` on: the feed goes round and round."""
+    return fed[np.arange(first, first + count) % len(fed)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SETTLE, Running
+from conftest import SETTLE, Running, around
 from numpy.typing import NDArray
 
 from hil.board import Board
@@ -14,8 +14,6 @@ from hil.errors import DeviceError, RemoteError
 from hil.sensor.stream import Batch, Stream, self_test, sensor_of
 from hil.wire import messages as msg
 from hil.wire.messages import SensorState, SensorVerdict
-
-Boot = Callable[..., Running]
 
 
 def collect(stream: Stream, count: int) -> list[Batch]:
@@ -25,16 +23,7 @@ def collect(stream: Stream, count: int) -> list[Batch]:
     return batches
 
 
-def around(fed: NDArray[np.int16], first: int, count: int) -> NDArray[np.int16]:
-    """What the sensor takes from its sample `first` on: the feed goes round and round."""
-    return fed[np.arange(first, first + count) % len(fed)]
-
-
-@pytest.mark.parametrize("via", ["uart", "usb"])
-def test_the_bytes_fed_are_the_bytes_that_arrive(
-    boot: Boot, fed: NDArray[np.int16], via: str
-) -> None:
-    running = boot(fed, via=via)
+def check_what_is_fed(running: Running, fed: NDArray[np.int16]) -> None:
     with Stream(running.device) as stream:
         batches = collect(stream, 300)
     values = np.concatenate([b.values for b in batches])
@@ -44,8 +33,20 @@ def test_the_bytes_fed_are_the_bytes_that_arrive(
     assert running.backend.crash_report() is None
 
 
-def test_the_times_are_the_sensors_rate(boot: Boot, board: Board, fed: NDArray[np.int16]) -> None:
-    with Stream(boot(fed).device) as stream:
+def test_the_bytes_fed_are_the_bytes_that_arrive(running: Running, fed: NDArray[np.int16]) -> None:
+    check_what_is_fed(running, fed)
+
+
+def test_they_arrive_over_usb_too(board: Board, feed: Path, fed: NDArray[np.int16]) -> None:
+    running = Running(board, feed, via="usb")
+    try:
+        check_what_is_fed(running, fed)
+    finally:
+        running.backend.close()
+
+
+def test_the_times_are_the_sensors_rate(running: Running, board: Board) -> None:
+    with Stream(running.device) as stream:
         batches = collect(stream, 200)
     times = np.concatenate([b.times for b in batches])
     assert np.all(np.diff(times) >= 0)
@@ -54,40 +55,41 @@ def test_the_times_are_the_sensors_rate(boot: Boot, board: Board, fed: NDArray[n
     assert np.ptp(times - expected) < 20_000 + 1e6 / board.facts.sensor_hz
 
 
-def test_who_the_sensor_is(boot: Boot, board: Board) -> None:
-    sensor = sensor_of(boot().device)
+def test_who_the_sensor_is(running: Running, board: Board) -> None:
+    sensor = sensor_of(running.device)
     assert sensor.state == SensorState.IDLE
     assert board.facts.sensor.startswith(sensor.name + " ")
     assert sensor.rate == 1000 * board.facts.sensor_hz
     assert (sensor.accel_range, sensor.gyro_range) == (8, 2000)
 
 
-def test_a_board_that_lies_still_measures_gravity_upwards(boot: Boot) -> None:
-    with Stream(boot().device) as stream:
-        (batch, *_rest) = collect(stream, 1)
-    assert batch.values[0].tolist() == [0, 0, 4098, 0, 0, 0]
+def test_the_self_test_of_a_board_at_rest_passes_and_leaves_the_sensor_idle(board: Board) -> None:
+    running = Running(board, None)
+    try:
+        *before, last = self_test(running.device)
+        assert {reply.verdict for reply in before} == {SensorVerdict.UNDER_TEST}
+        assert last.verdict == SensorVerdict.PASSED
+        assert last.off == (0, 0, 4098, 0, 0, 0), "gravity, upwards"
+        assert sensor_of(running.device).state == SensorState.IDLE
+    finally:
+        running.backend.close()
 
 
-def test_the_self_test_passes_and_leaves_the_sensor_idle(boot: Boot) -> None:
-    device = boot().device
-    *before, last = self_test(device)
-    assert {reply.verdict for reply in before} == {SensorVerdict.UNDER_TEST}
-    assert last.verdict == SensorVerdict.PASSED
-    assert last.off == (0, 0, 4098, 0, 0, 0)
-    assert sensor_of(device).state == SensorState.IDLE
+def test_an_absent_sensor_is_an_answer(board: Board) -> None:
+    running = Running(board, None, ("--no-sensor",))
+    try:
+        with pytest.raises(DeviceError, match=r"does not answer"):
+            sensor_of(running.device)
+        with pytest.raises(RemoteError, match="no sensor answers"):
+            Stream(running.device).__enter__()
+        assert running.device.memory().stack_size > 0, "it goes on answering"
+    finally:
+        running.backend.close()
 
 
-def test_an_absent_sensor_is_an_answer(boot: Boot) -> None:
-    running = boot(None, "--no-sensor")
-    with pytest.raises(DeviceError, match=r"does not answer"):
-        sensor_of(running.device)
-    with pytest.raises(RemoteError, match="no sensor answers"):
-        Stream(running.device).__enter__()
-    assert running.device.memory().stack_size > 0, "it goes on answering"
-
-
-def test_a_sensor_that_falls_silent_ends_the_stream(boot: Boot, fed: NDArray[np.int16]) -> None:
-    running = boot(fed)
+def test_a_sensor_that_falls_silent_ends_the_stream(
+    running: Running, fed: NDArray[np.int16]
+) -> None:
     with Stream(running.device) as stream:
         collect(stream, 20)
         running.backend.request("sensor", present=False)
@@ -101,8 +103,7 @@ def test_a_sensor_that_falls_silent_ends_the_stream(boot: Boot, fed: NDArray[np.
     assert np.array_equal(values, around(fed, SETTLE, len(values)))
 
 
-def test_what_a_late_host_has_lost_is_told(boot: Boot, fed: NDArray[np.int16]) -> None:
-    running = boot(fed)
+def test_what_a_late_host_has_lost_is_told(running: Running, fed: NDArray[np.int16]) -> None:
     with Stream(running.device) as stream:
         collect(stream, 5)
         for _ in range(200):  # four seconds: the ring holds two
@@ -112,8 +113,7 @@ def test_what_a_late_host_has_lost_is_told(boot: Boot, fed: NDArray[np.int16]) -
     assert np.array_equal(late.values, around(fed, SETTLE + late.first, len(late)))
 
 
-def test_a_line_that_harms_frames_harms_no_sample(boot: Boot, fed: NDArray[np.int16]) -> None:
-    running = boot(fed)
+def test_a_line_that_harms_frames_harms_no_sample(running: Running, fed: NDArray[np.int16]) -> None:
     for direction, kind in (("to_device", "flip"), ("to_host", "drop")):
         running.backend.request("faults", direction=direction, kind=kind, rate=2e-3, seed=3)
     with Stream(running.device) as stream:
@@ -121,3 +121,5 @@ def test_a_line_that_harms_frames_harms_no_sample(boot: Boot, fed: NDArray[np.in
     values = np.concatenate([b.values for b in batches])
     assert np.array_equal(values, around(fed, SETTLE, len(values)))
     assert running.backend.request("link")["faults"] > 0
+    for direction in ("to_device", "to_host"):
+        running.backend.request("faults", direction=direction, kind="none")

@@ -98,16 +98,11 @@ class Imu(ABC):
             self._made += 1
 
     def _measure(self, number: int) -> Sample:
-        feed = AT_REST if self._is_testing else self.feed
         gain = DPS_PER_COUNT[2000] / DPS_PER_COUNT[self.gyro_range]
-        accel, gyro = _split(self.mounted(feed[number]))
+        accel, gyro = _split(self.mounted(self.feed[number]))
         force = TEST_G / G_PER_COUNT if self.self_test else 0
         turn = TEST_DPS[self.gyro_range] / DPS_PER_COUNT[self.gyro_range] if self.self_test else 0
         return (*(_rail(v + force) for v in accel), *(_rail(v * gain + turn) for v in gyro))
-
-    @property
-    def _is_testing(self) -> bool:
-        return self.self_test or self.gyro_range != 2000
 
 
 def _split(sample: Sample) -> tuple[Sample, Sample]:
