@@ -42,14 +42,12 @@ def _stage(stage: StageDrift) -> str:
     if stage.old is None or stage.new is None or stage.change is None:
         return "not judged in both runs"
     change = stage.change
-    text = (
-        f"{percent(stage.old)} → {percent(stage.new)}  {_signed(change.value)} points "
-        f"({points(change.low)} to {points(change.high)})"
-    )
+    text = f"{percent(stage.old)} → {percent(stage.new)}"
+    if stage.flips == ():
+        return f"{text}, every class the same"
+    text += f"  {_signed(change.value)} points ({points(change.low)} to {points(change.high)})"
     if stage.flips is None:
         return text
-    if not stage.flips:
-        return f"{text}; every class the same"
     return (
         f"{text}; {plural(len(stage.flips), 'window')} changed class ({stage.broken} right to "
         f"wrong, {stage.mended} wrong to right; p = {stage.p:.2g}): {listed(stage.flips)}"
