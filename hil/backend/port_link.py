@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from serial.tools import list_ports
-
 from hil.board import Board
 from hil.errors import InputError, clean
+from hil.ports import serial_ports
 
 
 def link_of(port: str, board: Board) -> str:
@@ -16,9 +15,9 @@ def link_of(port: str, board: Board) -> str:
     "unknown" for what no hardware is known behind: a pty, or a URL of pyserial's.
     """
     path = os.path.realpath(port)
-    for found in list_ports.comports():
+    for found in serial_ports():
         if os.path.realpath(found.device) == path:
-            return "usb" if (found.vid, found.pid) in board.usb_ids else "uart"
+            return "usb" if found.usb_id in board.usb_ids else "uart"
     return "unknown"
 
 
@@ -34,7 +33,5 @@ def checked_link(port: str, board: Board, wanted: str) -> str:
         vendor, product = board.usb_ids[0]
         what = f"{vendor:04x}:{product:04x}, {board.name}'s own USB"
         said = f"is {'' if found == 'usb' else 'not '}{what}"
-        raise InputError(
-            f"--via {wanted}: {clean(port)} {said}; leave out --via, or --port another"
-        )
+        raise InputError(f"--via {wanted}: {clean(port)} {said}; leave out --via, or --port another")
     return found

@@ -22,7 +22,14 @@ def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Ports as pyserial lists them: the Nano's own, its bootloader's, an adapter's."""
     ids = {"own": (0x2341, 0x805A), "bootloader": (0x2341, 0x005A), "adapter": (0x0403, 0x6001)}
     found = [
-        SimpleNamespace(device=str(tmp_path / name), vid=vid, pid=pid)
+        SimpleNamespace(
+            device=str(tmp_path / name),
+            vid=vid,
+            pid=pid,
+            serial_number=None,
+            location=None,
+            description=None,
+        )
         for name, (vid, pid) in ids.items()
     ]
     monkeypatch.setattr(list_ports, "comports", lambda: found)
