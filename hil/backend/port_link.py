@@ -33,5 +33,7 @@ def checked_link(port: str, board: Board, wanted: str) -> str:
         vendor, product = board.usb_ids[0]
         what = f"{vendor:04x}:{product:04x}, {board.name}'s own USB"
         said = f"is {'' if found == 'usb' else 'not '}{what}"
-        raise InputError(f"--via {wanted}: {clean(port)} {said}; leave out --via, or --port another")
+        raise InputError(
+            f"--via {wanted}: {clean(port)} {said}; leave out --via, or --port another"
+        )
     return found
