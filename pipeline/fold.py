@@ -20,8 +20,8 @@ from pipeline.options import GatherOptions, ReducerOptions
 
 #: Operators on shapes. A shape has few elements: larger constants are not shapes.
 FOLDABLE: Final = frozenset(
-    {"STRIDED_SLICE", "SLICE", "SPLIT", "UNPACK", "TRANSPOSE", "CONCATENATION", "PACK"}
-    | {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
+    {"STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V", "UNPACK", "TRANSPOSE", "CONCATENATION"}
+    | {"PACK", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 )
 MAX_ELEMENTS: Final = 64
 

@@ -72,8 +72,8 @@ class Tensor:
 class Op:
     """One operator. `options` is its table of pipeline/options.py, None where it has none there.
 
-    An operator of the file with several outputs (SPLIT, UNPACK) is as many here, one for each;
-    `part` says which it is.
+    An operator of the file with several outputs (SPLIT, SPLIT_V, UNPACK) is as many here, one for
+    each; `part` says which it is.
     """
 
     index: int

@@ -103,7 +103,7 @@ def _op(index: int, table: Table, codes: list[str], tensors: int) -> Op:
 
 def _parts(op: Op) -> list[Op]:
     """Return one operator per output for those that cut their input into pieces."""
-    if op.name not in ("SPLIT", "UNPACK"):
+    if op.name not in ("SPLIT", "SPLIT_V", "UNPACK"):
         return [op]
     return [
         dataclasses.replace(op, outputs=(output,), part=part)

@@ -1,8 +1,8 @@
-"""STRIDED_SLICE, SLICE, SPLIT, UNPACK and TRANSPOSE: some places of the input, in some order.
+"""STRIDED_SLICE, SLICE, SPLIT, SPLIT_V, UNPACK, TRANSPOSE: some places of the input, in some order.
 
 Each is a NumPy view, so what a device must copy is the view's strides, and where the view is one
-piece of memory there is nothing to copy. SPLIT and UNPACK have one operator per output here
-(pipeline/tflite.py); `Op.part` says which.
+piece of memory there is nothing to copy. SPLIT, SPLIT_V and UNPACK have one operator per output
+here (pipeline/tflite.py); `Op.part` says which.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Array = NDArray[Any]
 
 #: Place of the input that is viewed: SPLIT has its axis first.
 VIEWED: Final = {"SPLIT": 1}
-INPUTS: Final = {"STRIDED_SLICE": 4, "SLICE": 3, "SPLIT": 2, "UNPACK": 1, "TRANSPOSE": 2}
+INPUTS: Final = {
+    "STRIDED_SLICE": 4, "SLICE": 3, "SPLIT": 2, "SPLIT_V": 3, "UNPACK": 1, "TRANSPOSE": 2,
+}  # fmt: skip
 
 
 def _strided_slice(graph: Graph, op: Op, x: Array) -> Array:
@@ -83,6 +85,21 @@ def _split(graph: Graph, op: Op, x: Array) -> Array:
     return x[tuple(index)]
 
 
+def _split_v(graph: Graph, op: Op, x: Array) -> Array:
+    sizes, axes = (constant(graph, op, i, w, "int32") for i, w in ((1, "sizes"), (2, "axis")))
+    require(axes.size == 1, "must have one axis")
+    require(sizes.ndim == 1 and sizes.size > op.part, "must have a size for each output")
+    axis = _axis(int(axes.reshape(-1)[0]), x.ndim - 1)
+    told, extent = sizes.tolist(), x.shape[axis + 1]
+    require(min(told) >= -1 and told.count(-1) <= 1, "has a size below zero")
+    if -1 in told:  # what the others leave
+        told[told.index(-1)] = extent - sum(size for size in told if size > 0)
+    require(min(told) >= 0 and sum(told) == extent, f"cannot split {extent} into {sizes.tolist()}")
+    index = [slice(None)] * x.ndim
+    index[axis + 1] = slice(sum(told[: op.part]), sum(told[: op.part + 1]))
+    return x[tuple(index)]
+
+
 def _unpack(_graph: Graph, op: Op, x: Array) -> Array:
     check_options(op, UnpackOptions)
     axis = _axis(op.options.axis, x.ndim - 1)
@@ -104,6 +121,7 @@ VIEWS: Final[dict[str, Callable[[Graph, Op, Array], Array]]] = {
     "STRIDED_SLICE": _strided_slice,
     "SLICE": _slice,
     "SPLIT": _split,
+    "SPLIT_V": _split_v,
     "UNPACK": _unpack,
     "TRANSPOSE": _transpose,
 }

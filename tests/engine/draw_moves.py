@@ -52,11 +52,19 @@ def view_models(draw: Any, operator: str) -> bytes:
             inputs = [int32(builder, axis), source]
             piece = (*shape[:at], shape[at] // count, *shape[at + 1 :])
             kind = options("SplitOptions", numSplits=count)
+        elif operator == "SPLIT_V":
+            sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+            shape = (*shape[:at], sum(sizes), *shape[at + 1 :])
+            builder.tensors[source].shape = list(shape)
+            told = [-1 if draw(st.booleans()) and i == 0 else s for i, s in enumerate(sizes)]
+            inputs = [source, int32(builder, told), int32(builder, axis)]
+            kind = options("SplitVOptions", numSplits=len(sizes))
+            outs = [(*shape[:at], size, *shape[at + 1 :]) for size in sizes]
         else:
             count, inputs = shape[at], [source]
             piece = (*shape[:at], *shape[at + 1 :])
             kind = options("UnpackOptions", num=count, axis=axis)
-        outs = [piece] * count
+        outs = outs or [piece] * count
     targets = [builder.tensor(out, **quantized) for out in outs]
     builder.op(operator, inputs, targets, kind)
     return builder.finish([source], [targets[draw(st.integers(0, len(targets) - 1))]])
@@ -231,7 +239,7 @@ def quantize_models(draw: Any) -> bytes:
     return builder.finish(tensors[:1], tensors[1:])
 
 
-VIEWS = ["STRIDED_SLICE", "SLICE", "SPLIT", "UNPACK", "TRANSPOSE"]
+VIEWS = ["STRIDED_SLICE", "SLICE", "SPLIT", "SPLIT_V", "UNPACK", "TRANSPOSE"]
 
 MODELS = {
     **{name: view_models(name) for name in VIEWS},
