@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.support.bare_core import Count
 from benchmarks.support.emitted import core_of
-from benchmarks.support.one_layer import conv, depthwise, fully_connected, mean, pool
+from benchmarks.support.one_layer import add, conv, depthwise, fully_connected, mean, pool
 from hil.board import PROJECT_DIR
 from pipeline.emit_c.choice import PRUNED, TWINS, Choice
 from pipeline.emit_c.layer import Emitter
@@ -76,6 +76,7 @@ CASES: Final = [
     Case("nn_depthwise_conv_2d_packed.h", "3 × 3 over 64", lambda: depthwise((25, 5, 64), (3, 3))),
     Case("nn_pool_packed.h", "the larger of two", lambda: pool("MAX_POOL_2D", (44, 1, 16), (2, 1))),
     Case("nn_pool_packed.h", "mean of 125", lambda: pool("AVERAGE_POOL_2D", (25, 5, 64), (25, 5))),
+    Case("nn_add_line.h", "two tensors", lambda: add((16, 16, 16))),
     Case("nn_mean_packed.h", "mean of 7", lambda: mean((7, 1, 64))),
     Case("nn_lstm_packed.h", "32 units of 6 inputs", lambda: read_verified(LSTM)),
 ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.ir import Graph, Op, Quantization, Tensor
 from pipeline.options import (
     Activation,
+    AddOptions,
     Conv2DOptions,
     DepthwiseConv2DOptions,
     FullyConnectedOptions,
@@ -94,3 +95,10 @@ def mean(size: Shape) -> Graph:
     """Return the MEAN over height and width."""
     axes = _tensor(1, (2,), np.array([1, 2], np.int32), 1.0)
     return _graph("MEAN", (1, *size), (1, size[2]), [axes], ReducerOptions())
+
+
+def add(size: Shape) -> Graph:
+    """Return the sum of the input and a constant of the same shape."""
+    values = np.random.default_rng(1).integers(-128, 128, (1, *size), dtype=np.int8)
+    constant = _tensor(1, (1, *size), values, SCALE / 3)
+    return _graph("ADD", (1, *size), (1, *size), [constant], AddOptions(Activation.RELU))

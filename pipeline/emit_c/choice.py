@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.emit_c import (
+    elementwise,
     packed_depthwise,
     packed_lstm,
     packed_matrix,
@@ -30,6 +31,7 @@ TWINS: Final[dict[str, Callable[[Graph, Op], Emitter | str]]] = {
     **packed_depthwise.TWINS,
     **packed_lstm.TWINS,
     **pool.TWINS,
+    **elementwise.TWINS,
     **reduce.TWINS,
 }
 

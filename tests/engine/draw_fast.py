@@ -151,6 +151,27 @@ def mean_models(draw: Any) -> bytes:
     return builder.finish([source], [target])
 
 
+@st.composite
+def sum_models(draw: Any) -> bytes:
+    """ADD and SUB of one shape, also to a constant."""
+    builder = Builder()
+    shape = (1, draw(st.integers(1, 9)), draw(st.integers(1, 40)))
+    scales = [0.1 * 2.0 ** draw(st.sampled_from([0, 0, -1, -2.3, -20])) for _ in range(2)]
+    first = builder.tensor(shape, scale=scales[0], zero_point=draw(zero_points))
+    if draw(st.booleans()):
+        second = builder.tensor(shape, scale=scales[1], zero_point=draw(zero_points))
+        builder.op("RELU", [first], [second])
+    else:
+        values = np.random.default_rng(draw(seeds)).integers(-128, 128, shape, dtype=np.int8)
+        second = builder.constant(values, scale=scales[1])
+    target = builder.tensor(shape, scale=max(scales) * 1.3, zero_point=draw(zero_points))
+    name = draw(st.sampled_from(["ADD", "SUB"]))
+    activation = draw(st.sampled_from(ACTIVATIONS))
+    builder.op(name, [first, second], [target],
+               options(f"{name.title()}Options", fusedActivationFunction=activation))  # fmt: skip
+    return builder.finish([first], [target])
+
+
 #: Models of each kind, and how many of them one test draws.
 FAST = {
     "conv": (conv_models(), 12),
@@ -158,4 +179,5 @@ FAST = {
     "depthwise": (depthwise_models(), 5),
     "pool": (pool_models(), 6),
     "mean": (mean_models(), 4),
+    "sum": (sum_models(), 6),
 }

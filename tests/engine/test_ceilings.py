@@ -48,7 +48,7 @@ CEILINGS = {
     "AD": Ceiling(314_000, 14 * KB, 265_000),
     "KWS": Ceiling(3_700_000, 14 * KB, 24_400),
     "VWW": Ceiling(8_960_000, 14 * KB, 61_000),
-    "IC": Ceiling(14_300_000, 14 * KB, 77_500),
+    "IC": Ceiling(13_620_000, 14 * KB, 77_500),
 }
 
 #: Estimated cycles may fall short of the instructions' ratio to the baseline by so much.

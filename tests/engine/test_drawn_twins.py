@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.emit_c import ModelCode, Source, generate, two_files
 from pipeline.emit_c.choice import PRUNED, TWINS, Choice
 from pipeline.emit_c.layer import Emitter
+from pipeline.emit_c.model import EMITTERS
 from pipeline.interp import run_layers
 from pipeline.ir import Graph
 from pipeline.tflite import parse_tflite
@@ -38,7 +39,7 @@ MOST = 3
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A layer on one of its fast kernels; [WINDOWS, …] inputs, and what TFLM makes of them."""
+    """A model whose last layer has one of its fast kernels; [WINDOWS, …] inputs, TFLM's outputs."""
 
     graph: Graph
     emitter: Emitter
@@ -46,13 +47,16 @@ class Drawn:
     outputs: list[bytes]
 
     def code(self, name: str) -> ModelCode:
-        choice = Choice(self.graph.ops[0], self.emitter, "")
-        return generate(Source(self.graph), name, choices=[choice])
+        *before, last = self.graph.ops
+        choices = [Choice(op, EMITTERS[op.name], "") for op in before]
+        return generate(
+            Source(self.graph), name, choices=[*choices, Choice(last, self.emitter, "")]
+        )
 
 
 def emitters(graph: Graph) -> list[Emitter]:
-    """Return all fast kernels that can compute a graph's only layer."""
-    op = graph.ops[0]
+    """Return all fast kernels that can compute a graph's last layer."""
+    op = graph.ops[-1]
     twin = TWINS[op.name](graph, op)
     found = [] if isinstance(twin, str) else [twin]
     for variants_of in PRUNED.get(op.name, {}).values():
@@ -84,7 +88,7 @@ def layers() -> list[Drawn]:
             verify(graph, f"{kind}-{i}")
             inputs = windows(graph.tensors[graph.inputs[0]].shape, i, WINDOWS)
             tflm = Tflm(model)
-            outputs = [tflm.layers(graph, w)[0].astype(np.int8).tobytes() for w in inputs]
+            outputs = [tflm.layers(graph, w)[-1].astype(np.int8).tobytes() for w in inputs]
             values = run_layers(graph, inputs)[graph.outputs[0]].astype(np.int8)
             assert [v.tobytes() for v in values] == outputs, (kind, i)
             found += [Drawn(graph, emitter, inputs, outputs) for emitter in emitters(graph)]
@@ -93,7 +97,9 @@ def layers() -> list[Drawn]:
 
 def test_every_fast_kernel_is_drawn(layers: list[Drawn]) -> None:
     headers = Counter(drawn.emitter.header for drawn in layers)
-    fast = {p.name for p in KERNELS.glob("nn_*_*.h") if p.stem.endswith(("_packed", "_sparse"))}
+    fast = {
+        p.name for p in KERNELS.glob("nn_*_*.h") if p.stem.endswith(("_packed", "_sparse", "_line"))
+    }
     assert set(headers) >= fast - {"nn_lstm_packed.h"}, headers
 
 
@@ -102,7 +108,7 @@ def test_portable_c_is_tflms(layers: list[Drawn], tmp_path: Path) -> None:
     program = Program([Source(d.graph) for d in layers], tmp_path, codes=codes)
     for i, drawn in enumerate(layers):
         expected = [zlib.crc32(output) for output in drawn.outputs]
-        assert program.crcs(i, drawn.inputs)[:, 0].tolist() == expected, f"{tmp_path}/m{i}.c"
+        assert program.crcs(i, drawn.inputs)[:, -1].tolist() == expected, f"{tmp_path}/m{i}.c"
 
 
 @pytest.mark.skipif(
@@ -122,4 +128,5 @@ def test_dsp_instructions_are_tflms(layers: list[Drawn], tmp_path: Path) -> None
     for i, drawn in enumerate(layers):
         for window, output in zip(drawn.inputs, drawn.outputs, strict=True):
             core.start(window.tobytes(), i)
-            assert core.layer(0, i)[1] == output, f"{tmp_path}/m{i}.c"
+            results = [core.layer(op.index, i)[1] for op in drawn.graph.ops]
+            assert results[-1] == output, f"{tmp_path}/m{i}.c"

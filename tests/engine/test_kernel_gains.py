@@ -40,6 +40,6 @@ def test_every_fast_kernel_is_measured() -> None:
     fast = {
         p.name
         for p in KERNELS.glob("nn_*_*.h")
-        if p.stem.endswith(("_packed", "_sparse", "_pairs"))
+        if p.stem.endswith(("_packed", "_sparse", "_pairs", "_line"))
     }
     assert {case.header for case in CASES} == fast
