@@ -15,6 +15,7 @@ from hil.board import board_names, load_board
 from hil.errors import InputError, clean
 from hil.firmware.build import build
 from hil.links import BOARD_LINKS, words
+from hil.sensor.feed import feed_file, feed_samples
 
 #: Seconds between two looks at the keyboard's Ctrl-C and the emulator's events.
 POLL_S = 0.5
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the port is: the board's UART (the default), or its USB, which a host opens",
     )
     parser.add_argument(
+        "--feed", type=Path, metavar="FILE.npz", help="windows that move the board's sensor"
+    )
+    parser.add_argument(
         "--paced",
         action="store_true",
         help="bytes take their time, in virtual time, and can be lost (default: at once)",
@@ -46,18 +50,20 @@ def execute(args: argparse.Namespace) -> int:
     board = load_board(args.board)
     elf = args.elf or build(board, args.model)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it cleans up
-    paced = ["--pacing", "baud"] if args.paced else []
-    emulator = EmulatorProcess(board, elf, None, ["--via", args.via, *paced])
-    try:
-        with _symlink(args.link, str(emulator.pty)):
-            port = args.link or emulator.pty
-            text = f"{board.title} on {port}, {words(args.via)}; Ctrl-C ends it"
-            _say(args.json, "ready", text, port=str(port), elf=str(elf), via=args.via)
-            return _watch(emulator, args.json)
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        emulator.close()
+    options = ["--via", args.via, *(["--pacing", "baud"] if args.paced else [])]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
+        if args.feed:
+            samples = feed_samples(args.feed, board)
+            options += ["--feed", str(stack.enter_context(feed_file(samples)))]
+        emulator = EmulatorProcess(board, elf, None, options)
+        stack.callback(emulator.close)
+        stack.enter_context(_symlink(args.link, str(emulator.pty)))
+        port = args.link or emulator.pty
+        text = f"{board.title} on {port}, {words(args.via)}; Ctrl-C ends it"
+        _say(args.json, "ready", text, port=str(port), elf=str(elf), via=args.via)
+        return _watch(emulator, args.json)
+    return 0
 
 
 @contextlib.contextmanager

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MODEL, SETTLE, VECTORS, Running, around
+from fed_boards import MODEL, SETTLE, VECTORS, Running, around, image
 from numpy.typing import NDArray
 
+from hil.backend.emulator import EmulatorProcess
 from hil.board import PROJECT_DIR, Board, load_board
 from hil.cli import main
 from hil.model_folder import load_model_folder
@@ -111,12 +113,12 @@ def test_a_killed_capture_leaves_a_set_that_loads(tmp_path: Path) -> None:
         assert np.array_equal(values, around(fed, SETTLE, len(values))), path
 
 
-def _wait_for_part(out: Path, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_part(out: Path, process: subprocess.Popen[Any], bytes_more: int = 6000) -> None:
     before = {p: p.stat().st_size for p in out.rglob("*.part")}
     while process.poll() is None:
         for part in out.rglob("*.part"):
             with contextlib.suppress(FileNotFoundError):
-                if part.stat().st_size > before.get(part, 0) + 6000:
+                if part.stat().st_size > before.get(part, 0) + bytes_more:
                     return
         time.sleep(0.01)
     raise AssertionError(f"capture ended with {process.returncode}")
@@ -174,3 +176,29 @@ def test_the_self_test_command(board: Board, capsys: pytest.CaptureFixture[str])
     assert told["passed"] is True
     low, high = told["accel_limits_g"]
     assert all(low <= abs(v) <= high for v in told["accel_g"])
+
+
+def test_an_unplugged_board_leaves_what_it_has_sent(
+    feed: Path, board: Board, fed: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """A real port, in real time; the firmware's model is not asked for."""
+    emulator = EmulatorProcess(board, image(board), None, ["--feed", str(feed)])
+    out = tmp_path / "set"
+    command = ["capture", "--board", board.name, "--port", str(emulator.pty), "--label", "ROW",
+               "--subject", "s01", "--out", str(out), "--countdown", "0"]  # fmt: skip
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "hil.cli", *command, "--seconds", "60"],
+            cwd=PROJECT_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            _wait_for_part(out, process, bytes_more=2500)
+            emulator.close()
+            text, errors = process.communicate(timeout=60)
+    finally:
+        emulator.close()
+    assert process.returncode == 3, errors
+    assert errors.splitlines()[-1].startswith("tinyhil: ")
+    assert f"{board.name}-001.csv" in text
+    (path,) = out.rglob("*.csv")
+    values = counts(path)
+    assert np.array_equal(values, around(fed, SETTLE, len(values)))

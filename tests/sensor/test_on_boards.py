@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SETTLE, Running, around
+from fed_boards import SETTLE, Running, around
 from numpy.typing import NDArray
 
 from hil.board import Board
