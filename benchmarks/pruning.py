@@ -1,11 +1,11 @@
 """What pruning in pairs costs in accuracy, and what it wins on the device, beside single weights.
 
-    python -m benchmarks.pruning [--seeds 3] [--arch cnn] [--keep DIR]
+    python -m benchmarks.pruning [--seeds 5] [--arch cnn] [--keep DIR]
 
 Both are pruned from the same float model, per seed, to the architecture's sparsity, on the default
 data; accuracy is of the int8 models on the windows of subjects never trained on. Instructions of
 one inference are exact, counted on an emulated Cortex-M4 from the emitted C; bytes are of weights
-with their indices and tables. The baseline is the unpruned model of the same seed.
+with their indices. The baseline is the unpruned model of the same seed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Result:
     accuracy: float
     sparsity: float
     instructions: int
-    constants: int
+    weights: int
 
 
 def train(arch: str, split: Split, seed: int, folder: Path) -> dict[str, Result]:
@@ -68,7 +68,7 @@ def train(arch: str, split: Split, seed: int, folder: Path) -> dict[str, Result]
 def print_table(arch: str, results: list[dict[str, Result]]) -> None:
     """Print means over the seeds, and the difference to single weights seed by seed."""
     print(f"\n{arch}: mean of {len(results)} seeds, ± standard deviation")
-    print("pruned    zeros  accuracy         to unpruned      instructions   bytes of constants")
+    print("pruned    zeros  accuracy         to unpruned      instructions     bytes of weights")
     for variant in VARIANTS:
         rows = [seed[variant] for seed in results]
         scores = np.array([r.accuracy for r in rows])
@@ -79,14 +79,14 @@ def print_table(arch: str, results: list[dict[str, Result]]) -> None:
             f"  {scores.mean():.4f} ± {scores.std(ddof=spread):.4f}"
             f"  {change.mean():+.4f} ± {change.std(ddof=spread):.4f}"
             f" {np.mean([r.instructions for r in rows]):>13,.0f}"
-            f" {np.mean([r.constants for r in rows]):>20,.0f}"
+            f" {np.mean([r.weights for r in rows]):>20,.0f}"
         )
 
 
 def main() -> None:
     """Train and print a table per architecture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, help="trained with seeds 1 to this")
+    parser.add_argument("--seeds", type=int, default=5, help="trained with seeds 1 to this")
     parser.add_argument("--arch", choices=ARCHS, nargs="+", default=["cnn"])
     parser.add_argument("--keep", type=Path, help="a folder to leave the int8 models in")
     args = parser.parse_args()
