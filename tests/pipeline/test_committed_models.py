@@ -105,11 +105,22 @@ def test_what_is_derived_is_not_stale(folder: ModelFolder) -> None:
 
 
 def test_no_person_is_both_trained_and_tested_on(folder: ModelFolder) -> None:
-    test, training = held_out(folder), load_vectors(folder.path / "training.npz")
-    assert (test.manifest.split, training.manifest.split) == ("test", "train")
-    names = [{v.manifest.subjects[i] for i in v.subject} for v in (test, training)]
-    assert names == [{"8", "9", "10"}, {"1", "2", "3", "4", "5"}]
-    assert len(training) == 1000
+    assert folder.validation is not None
+    sets = (
+        held_out(folder),
+        load_vectors(folder.path / "training.npz"),
+        load_vectors(folder.validation),
+    )
+    assert [v.manifest.split for v in sets] == ["test", "train", "validation"]
+    names = [{v.manifest.subjects[i] for i in v.subject} for v in sets]
+    assert names == [{"8", "9", "10"}, {"1", "2", "3", "4", "5"}, {"6", "7"}]
+    assert [len(v) for v in sets[1:]] == [1000, 300]
+
+
+def test_the_validation_windows_are_of_every_recording_alike(folder: ModelFolder) -> None:
+    assert folder.validation is not None
+    _, counts = np.unique(load_vectors(folder.validation).recording, return_counts=True)
+    assert (len(counts), counts.min(), counts.max()) == (12, 25, 25)
 
 
 def test_the_first_300_windows_are_mixed(folder: ModelFolder) -> None:
@@ -122,7 +133,7 @@ def test_the_first_300_windows_are_mixed(folder: ModelFolder) -> None:
 
 def test_the_licence_travels_with_the_data(folder: ModelFolder) -> None:
     notice = (folder.path / "NOTICE").read_text()
-    for path in ("vectors.npz", "training.npz"):
+    for path in ("vectors.npz", "training.npz", "validation.npz"):
         manifest = load_vectors(folder.path / path).manifest
         assert "Redistributions of source code must retain" in manifest.notice
         assert manifest.notice in notice
@@ -137,7 +148,7 @@ def test_nothing_names_a_place_on_a_machine(folder: ModelFolder) -> None:
 
 def test_the_three_folders_share_their_windows() -> None:
     files = [load_model_folder(MODELS / arch).manifest.files for arch in ARCHS]
-    for name in ("vectors.npz", "training.npz"):
+    for name in ("vectors.npz", "training.npz", "validation.npz"):
         assert len({f[name] for f in files}) == 1
 
 
@@ -146,7 +157,12 @@ def test_the_vectors_are_the_recordings(folder: ModelFolder) -> None:
     """Cut anew, to one count: SciPy's filters may differ in the last bit between versions."""
     split = split_by_subject(cut(watch.load_watch(), watch.DEFAULT_CLASSES))
     kept = load_vectors(folder.path / "training.npz")
-    for made, stored in ((split.test, held_out(folder)), (split.train.take(slice(1000)), kept)):
+    assert folder.validation is not None
+    for made, stored in (
+        (split.test, held_out(folder)),
+        (split.train.take(slice(1000)), kept),
+        (split.validation.take(slice(300)), load_vectors(folder.validation)),
+    ):
         for name in set(ARRAYS) - {"raw"}:
             assert np.array_equal(getattr(made, name), getattr(stored, name)), name
         assert np.abs(made.raw.astype(int) - stored.raw).max() <= 1
