@@ -148,7 +148,9 @@ def held_out(run: Run) -> Run | None:
     """Return the held-out recordings as a run of one column; None where there are none."""
     if run.validation is None:
         return None
-    return replace(run, windows=run.validation.windows, columns=(run.validation.column,))
+    # The shift is told of the run's own windows, which may be more or fewer than these.
+    columns = (run.validation.column,)
+    return replace(run, windows=run.validation.windows, columns=columns, data_shift=None)
 
 
 def _data_step(run: Run) -> Step | None:
