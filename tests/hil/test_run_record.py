@@ -15,6 +15,10 @@ from hil.record import (
     BINS,
     ArenaBlock,
     ArenaPlan,
+    ChannelShift,
+    Correction,
+    DataShift,
+    Effect,
     Explanation,
     Histogram,
     InputEvidence,
@@ -25,9 +29,23 @@ from hil.record import (
     Signal,
     Signals,
     TensorPair,
+    Validation,
     load_run,
     save_run,
 )
+
+
+def shift_of_one_channel() -> DataShift:
+    """Return a shift with one correction, over the twelve windows of `run_with_evidence`."""
+    effect = Effect(0.5, 2.0, None)
+    channel = ChannelShift(
+        "ax", "g", 0.0, 1.0, 0.5, 1.0, effect, effect, None, None, None, 0.0, 0.0, (1.0,), (2.0,)
+    )
+    undone = Correction("offset", ("ax",), ("ax - 0.5",), 0.1, (0,) * 12, (1,) * 12)
+    return DataShift(
+        9, 10, ("1",), True, (channel,), (0.0,), (1.0, 1.1), effect, None, None, 0.2, 0.5, (3, 4),
+        (undone,),
+    )  # fmt: skip
 
 
 def run_with_evidence() -> Run:
@@ -57,6 +75,8 @@ def run_with_evidence() -> Run:
         quantization=(replace(run.quantization[0], histogram=histogram), *run.quantization[1:]),
         origin=Origin("tinyhil train", 1, {"numpy": "2"}, {"int8.tflite": "ab"}),
         signals=Signals(("ax",), ("g",), (0.1,), 100.0, (Signal(3, "0100ffff"),)),
+        validation=Validation(run.windows, run.columns[0], "float"),
+        data_shift=shift_of_one_channel(),
         arena=ArenaPlan(8, ("a",), ("plain",), (ArenaBlock("x", "tensor", 4, 4, -1, 0),)),
     )
 
@@ -93,6 +113,13 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
         (["arena", "blocks", 0, "offset"], 5, "outside its 8 bytes"),
         (["arena", "blocks", 0, "size"], 0, "outside its 8 bytes"),
         (["arena", "blocks", 0, "last_layer"], 1, "no such layers"),
+        (["validation", "windows", "label"], [0], "differ in length"),
+        (["validation", "windows", "classes"], ["a", "b", "c"], "not those of the windows"),
+        (["validation", "column", "predicted"], [0], "validation.column: not one prediction"),
+        (["validation", "column", "predicted", 0], 3, "validation.column.predicted: outside"),
+        (["data_shift", "corrections", 0, "float_predicted"], [0], "not one class a window"),
+        (["data_shift", "corrections", 0, "kind"], "magic", "kind"),
+        (["data_shift", "channels", 0, "target_psd"], [], "not one density for each frequency"),
         (["version"], 1, "made by another version of tinyhil"),
         (["windows", "label"], [0] * 11, "differ in length"),
         (["windows", "label", 3], 3, "outside"),

@@ -39,6 +39,7 @@ def draft(dense: Path) -> Draft:
         models={f: (dense / f).read_bytes() for f in models},
         vectors=load_vectors(dense / "vectors.npz"),
         training=load_vectors(dense / "training.npz"),
+        validation=load_vectors(dense / "validation.npz"),
     )
 
 
@@ -73,7 +74,7 @@ def test_a_failure_keeps_the_old_folder(tmp_path: Path, draft: Draft, dense: Pat
 
 
 def test_a_model_without_vectors_has_no_notice(tmp_path: Path, draft: Draft) -> None:
-    bare = dataclasses.replace(draft, vectors=None, training=None)
+    bare = dataclasses.replace(draft, vectors=None, training=None, validation=None)
     write_folder(tmp_path / "m", bare)
     folder = load_model_folder(tmp_path / "m")
     assert folder.vectors is None
