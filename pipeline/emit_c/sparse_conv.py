@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.overlap import Leads
 from pipeline.emit_c.packed_matrix import ConvShape, conv_shape, finish_rows, scales_of
-from pipeline.emit_c.packing import Scales, largest_sums, shifts_fit
+from pipeline.emit_c.packing import Scales, largest_sums, leaves_input, shifts_fit
 from pipeline.emit_c.sparse import Cost, Taps, stream_array, taps_by_gaps
 from pipeline.emit_c.text import array, shape_text
 from pipeline.ir import Graph, Op
@@ -22,6 +22,9 @@ from pipeline.place import ANYWHERE
 TOGETHER: Final = 4
 #: Largest sum that leaves the neighbour in its word alone (nn_sparse.h).
 LANE_LIMIT: Final = 2**20 - 1
+#: Instructions for eight codes beyond those of a layer whose lowest code is that of 0.
+DENSE_FINISH: Final = {"NN_FINISH_FLOOR": 0, "NN_FINISH_FULL": 8, "NN_FINISH_CLAMP": 80}
+SPARSE_FINISH: Final = {"NN_FINISH_FLOOR": 0, "NN_FINISH_FULL": 4, "NN_FINISH_CLAMP": 48}
 #: Bytes of a `struct nn_sparse_row` less the two that count taps.
 ROW_BYTES: Final = 14
 
@@ -191,26 +194,30 @@ def _leads(block: Block, graph: Graph, op: Op) -> Leads:
 def dense_cost(graph: Graph, op: Op) -> Cost:
     """Return the cost of the packed kernel.
 
-    Per block of 4 rows × 2 positions: 12 a pair of inputs and 110 besides; widening takes 2 an
-    input and position.
+    Per block of 4 rows × 2 positions: 12 a pair of inputs, 110 besides, more where codes are
+    clamped. Widening takes 4 a pair and 12 a kernel row, 30 where it may be outside.
     """
     shape, rows = conv_shape(graph, op), graph.output_of(op).shape[3]
     positions = shape.batch * shape.rows.out * shape.columns.out
     blocks = -(-positions // 2) * (rows // 4)
-    instructions = blocks * (12 * shape.pairs + 110) + 2 * positions * 2 * shape.pairs
+    finish = 110 + DENSE_FINISH[scales_of(graph, op).finish]
+    patch = 4 * shape.pairs + shape.rows.kernel * (30 if shape.overhangs else 12)
+    instructions = blocks * (12 * shape.pairs + finish) + positions * patch
     return Cost(instructions, 4 * shape.pairs * rows // 2)
 
 
 def _cost(block: Block, graph: Graph, op: Op) -> Cost:
     """Return the cost of one way to cut the output into blocks.
 
-    Per four words, 9 a tap and 82 a row; 8 a word of the lines and 25 a line; half an instruction a
-    constant code.
+    Per four words, 9 a tap and 96 a row, more where codes are clamped; 8 a word of the lines, 16
+    where a row may be left, and 10 a line; half an instruction a constant code.
     """
-    rows = _rows(_weights(graph, op), scales_of(graph, op), block)
-    passes = -(-block.pairs // TOGETHER)
-    each = passes * (9 * len(rows.taps.stream) + 82 * len(rows.channels))
-    each += block.lines * (8 * block.words + 25)
+    scales = scales_of(graph, op)
+    rows = _rows(_weights(graph, op), scales, block)
+    passes, finish = -(-block.pairs // TOGETHER), 96 + SPARSE_FINISH[scales.finish]
+    each = passes * (9 * len(rows.taps.stream) + finish * len(rows.channels))
+    word = 16 if leaves_input(block.shape.columns) else 8
+    each += block.lines * (word * block.words + 10)
     if rows.codes is not None:
         each += block.positions * len(rows.codes) // 2
     blocks = block.shape.batch * block.shape.rows.out * len(block.starts)

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "nn_fully_connected_packed.h"
 #include "nn_fully_connected_sparse.h"
 #include "nn_softmax.h"
 
@@ -35,7 +34,7 @@ static int model_0_flat_run(void) {
  * out  [1, 48] scale 0.10440354 zero point -128
  * cost 14400 multiply-accumulates, 6720 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 13104 and 5952 sparse, 21888 and 7854 in pairs, 15600 and 14400 dense */
+ *        instructions and bytes of weights, estimated: 13104 and 5952 sparse, 21888 and 7854 in pairs, 15102 and 14400 dense */
 /* nonzero weights of [48, 300]: place in its part, weight (nn_sparse.h) */
 static const int8_t model_1_dense1_weights[5760] = {
     2, -74, 13, -71, 14, -74, 22, 94, 25, -58, 26, -74, 28, 97, 29, -59, 41, -60, 42, -52, 45,
@@ -416,7 +415,7 @@ static int model_1_dense1_run(void) {
  * out  [1, 16] scale 0.122294821 zero point -128
  * cost 768 multiply-accumulates, 596 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 1016 and 340 sparse, 1464 and 431 in pairs, 1072 and 768 dense */
+ *        instructions and bytes of weights, estimated: 1016 and 340 sparse, 1464 and 431 in pairs, 1192 and 768 dense */
 /* nonzero weights of [16, 48]: place in its part, weight (nn_sparse.h) */
 static const int8_t model_2_dense2_weights[308] = {
     2, 112, 8, -120, 18, 127, 28, 118, 32, -114, 40, -118, 1, 105, 9, 93, 10, 69, 15, 100, 20,
@@ -480,18 +479,20 @@ static int model_2_dense2_run(void) {
 /* Layer 3: FULLY_CONNECTED scores
  * in   [1, 16] scale 0.122294821 zero point -128
  * out  [1, 3] scale 0.212352902 zero point -14
- * cost 48 multiply-accumulates, 112 bytes of constants
- * kernel packed, two rows of weights to an int16 lane
- *        instructions and bytes of weights, estimated: 115 and 26 sparse, 139 and 30 in pairs, 102 and 64 dense */
-/* weights [3, 16]: row, depth; packed by 8 rows (nn_packed.h) */
-static const uint32_t model_3_scores_weights[16] = {
-    0x00000000, 0x00000000, 0x00568100, 0x00750000, 0x6500ff81, 0x91000000, 0x00000000,
-    0x00007600, 0x0000ff9e, 0x00000000, 0x00000000, 0xff810000, 0xffab0000, 0x00000000,
-    0x00000000, 0x00000000,
+ * cost 48 multiply-accumulates, 74 bytes of constants
+ * kernel sparse;
+ *        instructions and bytes of weights, estimated: 115 and 26 sparse, 139 and 30 in pairs, 184 and 64 dense */
+/* nonzero weights of [3, 16]: place in its part, weight (nn_sparse.h) */
+static const int8_t model_3_scores_weights[20] = {
+    6, 86, 7, 117, 8, -127, 4, -127, 10, 101, 11, -111, 13, 118, 0, -98, 7, -127, 10, -85,
+};
+/* per row and part: taps beyond rounds, rounds */
+static const uint8_t model_3_scores_counts[6] = {
+    3, 0, 4, 0, 3, 0,
 };
 /* what sums start from */
-static const int32_t model_3_scores_start[4] = {
-    9381, -762715, -38816, -38816,
+static const int32_t model_3_scores_start[3] = {
+    9381, -3016, -38816,
 };
 /* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_3_scores_scale[3] = {
@@ -499,16 +500,16 @@ static const struct nn_scale model_3_scores_scale[3] = {
     {1155164255, 7, -1728},
     {1131605537, 7, -1728},
 };
-static const struct nn_fully_connected_packed model_3_scores = {
+static const struct nn_fully_connected_sparse model_3_scores = {
     1, 16, 3, /* batch, depth, rows */
-    4, /* inputs read, in fours */
+    1, /* parts of 256 inputs */
     {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FULL, /* how results become codes */
 };
 
 static int model_3_scores_run(void) {
-    nn_fully_connected_packed(&model_3_scores, model_arena.i8 + 0, model_3_scores_weights,
-                              model_3_scores_start, model_3_scores_scale, model_arena.i8 + 16);
+    nn_fully_connected_sparse(&model_3_scores, model_arena.i8 + 0, model_3_scores_weights,
+                              model_3_scores_counts, model_3_scores_start, model_3_scores_scale, model_arena.i8 + 16);
     return 0;
 }
 

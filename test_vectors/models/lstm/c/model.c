@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "nn_fully_connected_packed.h"
+#include "nn_fully_connected_sparse.h"
 #include "nn_lstm_packed.h"
 #include "nn_softmax.h"
 
@@ -323,20 +323,24 @@ static int model_1_strided_slice_1_run(void) {
 /* Layer 2: FULLY_CONNECTED scores
  * in   [1, 32] scale 0.00784166623 zero point -1
  * out  [1, 3] scale 0.0540089943 zero point -33
- * cost 96 multiply-accumulates, 176 bytes of constants
- * kernel packed, two rows of weights to an int16 lane
- *        instructions and bytes of weights, estimated: 267 and 102 sparse, 347 and 108 in pairs, 150 and 128 dense */
-/* weights [3, 32]: row, depth; packed by 8 rows (nn_packed.h) */
-static const uint32_t model_2_scores_weights[32] = {
-    0x00000000, 0xbf00ffa4, 0x006f9f00, 0x006ab500, 0x5400ffa7, 0xb800c100, 0xff9a9046,
-    0x0000373d, 0x5681004a, 0xaa49b900, 0x50860068, 0x7f006d00, 0x3d005600, 0x3e465800,
-    0x3692ffbe, 0x005656bd, 0x00000000, 0x005b0000, 0xffab0047, 0x0000004b, 0xff9d0060,
-    0x00000000, 0x00000000, 0x00000000, 0x0000ff81, 0x00000070, 0x00000000, 0x0000ffbd,
-    0x00000000, 0x00000000, 0x00000000, 0xff89ffb3,
+ * cost 96 multiply-accumulates, 150 bytes of constants
+ * kernel sparse;
+ *        instructions and bytes of weights, estimated: 267 and 102 sparse, 347 and 108 in pairs, 288 and 128 dense */
+/* nonzero weights of [3, 32]: place in its part, weight (nn_sparse.h) */
+static const int8_t model_2_scores_weights[96] = {
+    1, -92, 6, 111, 7, 106, 8, -89, 12, 70, 13, 61, 14, -102, 16, 74, 18, -127, 19, 73, 20,
+    104, 22, -122, 27, 70, 28, -66, 29, -67, 30, -110, 31, 86, 3, -65, 4, -97, 5, -75, 9, -63,
+    10, 84, 11, -72, 12, -112, 13, 55, 17, -71, 18, 87, 19, -86, 21, 109, 22, 81, 23, 127, 24,
+    86, 25, 88, 26, 61, 27, 62, 29, 87, 30, 55, 3, 91, 4, 71, 5, 75, 6, -85, 8, 96, 10, -99,
+    16, -127, 17, 112, 21, -67, 29, -77, 31, -119,
+};
+/* per row and part: taps beyond rounds, rounds */
+static const uint8_t model_2_scores_counts[6] = {
+    1, 2, 4, 2, 3, 1,
 };
 /* what sums start from */
-static const int32_t model_2_scores_start[4] = {
-    448, 245184, -1677, -1677,
+static const int32_t model_2_scores_start[3] = {
+    448, 956, -1677,
 };
 /* per output channel: multiplier, shift to the right, half a code and the zero point */
 static const struct nn_scale model_2_scores_scale[3] = {
@@ -344,16 +348,16 @@ static const struct nn_scale model_2_scores_scale[3] = {
     {1685231053, 9, -16640},
     {1388857311, 9, -16640},
 };
-static const struct nn_fully_connected_packed model_2_scores = {
+static const struct nn_fully_connected_sparse model_2_scores = {
     1, 32, 3, /* batch, depth, rows */
-    8, /* inputs read, in fours */
+    1, /* parts of 256 inputs */
     {-128, 127}, /* output: lowest and highest code */
     NN_FINISH_FULL, /* how results become codes */
 };
 
 static int model_2_scores_run(void) {
-    nn_fully_connected_packed(&model_2_scores, model_arena.i8 + 1568, model_2_scores_weights,
-                              model_2_scores_start, model_2_scores_scale, model_arena.i8 + 1600);
+    nn_fully_connected_sparse(&model_2_scores, model_arena.i8 + 1568, model_2_scores_weights,
+                              model_2_scores_counts, model_2_scores_start, model_2_scores_scale, model_arena.i8 + 1600);
     return 0;
 }
 
