@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from hil.record import LayerTrials, QuantizationTrials, Trial
 from hil.verdict.rules.quantization import REMEDIES
+
+#: Trials of a layer → what is quantized in them.
+TRIALS: Final = {
+    "only_weights": "Only its weights",
+    "only_output": "Only its output",
+    "only": "Only this layer",
+    "all_but_weights": "All but its weights",
+    "all_but_output": "All but its output",
+    "all_but": "All but this layer",
+}
+#: What the error of a layer's output consists of; see hil/record/experiments.py.
+SPLIT: Final = ("rounding", "saturation", "outlier", "calibration")
 
 
 @dataclass(frozen=True)
@@ -20,14 +33,17 @@ class TrialCell:
 
 @dataclass(frozen=True)
 class ExperimentRow:
-    """A layer; worst: its quantization alone moves the logits most."""
+    """A layer, or one gate of it; worst: its quantization alone moves the logits most.
 
-    layer: LayerTrials
+    Trials by name, as the record has them; None: not made. split: what the output's own error
+    consists of, by name, in shares; empty where that is not known.
+    """
+
+    name: str
+    op: str
     worst: bool
-    only_weights: TrialCell | None
-    only_output: TrialCell
-    only: TrialCell
-    all_but: TrialCell
+    trials: dict[str, TrialCell | None]
+    split: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ class ExperimentsView:
     labelled: int
     nothing: Trial
     everything: Trial
+    titles: tuple[str, ...]
     rows: tuple[ExperimentRow, ...]
     remedies: tuple[RemedyRow, ...]
 
@@ -66,23 +83,37 @@ def experiments_view(trials: QuantizationTrials | None) -> ExperimentsView | Non
         labelled=trials.labelled,
         nothing=trials.nothing,
         everything=trials.everything,
-        rows=tuple(_row(trials, layer, layer is worst) for layer in trials.layers),
+        titles=tuple(TRIALS.values()),
+        rows=tuple(r for layer in trials.layers for r in _rows(trials, layer, layer is worst)),
         remedies=tuple(r for layer in trials.layers for r in _remedies(trials, layer)),
     )
 
 
-def _row(trials: QuantizationTrials, layer: LayerTrials, worst: bool) -> ExperimentRow:
-    return ExperimentRow(
-        layer=layer,
-        worst=worst,
-        only_weights=_cell(trials, layer.only_weights) if layer.only_weights else None,
-        only_output=_cell(trials, layer.only_output),
-        only=_cell(trials, layer.only),
-        all_but=_cell(trials, layer.all_but),
-    )
+def _rows(trials: QuantizationTrials, layer: LayerTrials, worst: bool) -> list[ExperimentRow]:
+    """Return a layer's row, and one for each of its gates."""
+    cells = {name: _cell(trials, getattr(layer, name)) for name in TRIALS}
+    split = tuple((name, getattr(layer, name)) for name in SPLIT)
+    gates = [
+        ExperimentRow(
+            name=gate.name,
+            op=f"gate of {layer.name}",
+            worst=False,
+            trials=dict.fromkeys(TRIALS)
+            | {
+                "only_weights": _cell(trials, gate.only_weights),
+                "all_but_weights": _cell(trials, gate.all_but),
+            },
+            split=(),
+        )
+        for gate in layer.gates
+    ]
+    known = split if sum(share for _, share in split) > 0 else ()
+    return [ExperimentRow(layer.name, layer.op, worst, cells, known), *gates]
 
 
-def _cell(trials: QuantizationTrials, trial: Trial) -> TrialCell:
+def _cell(trials: QuantizationTrials, trial: Trial | None) -> TrialCell | None:
+    if trial is None:
+        return None
     full = trials.everything.logit_error
     return TrialCell(
         trial.right,

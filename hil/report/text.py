@@ -51,7 +51,7 @@ def plus(value: int) -> str:
 
 def sd(value: float | None) -> str:
     """Return so many standard deviations, with their sign: +2.1 sd."""
-    return NONE if value is None else f"{value:+.1f}{NARROW}sd".replace("-", "−")
+    return NONE if value is None else f"{round(value, 1) + 0.0:+.1f}{NARROW}sd".replace("-", "−")
 
 
 def times(logarithm: float) -> str:

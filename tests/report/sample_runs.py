@@ -20,6 +20,7 @@ from hil.record import (
     DataShift,
     Effect,
     Explanation,
+    GateTrials,
     Histogram,
     Identity,
     InputEvidence,
@@ -402,7 +403,8 @@ def sample_trials() -> QuantizationTrials:
             name, op, trial(285, 0.01) if op != "MEAN" else None, trial(280, 0.02 + i / 50),
             trial(279, 0.03 + i / 50), trial(282, 0.2 - i / 100), 0.1, 0.6, 1.5,
             (Remedy("int16", trial(284, 0.05)), Remedy("clip", trial(281, 0.1)))
-            if name == "logits" else (),
+            if name == "logits" else (), 0.2, 0.1, 0.6, trial(283, 0.1), trial(281, 0.15),
+            (GateTrials("forget", trial(284, 0.02), trial(280, 0.1)),) if i == 0 else (),
         )
         for i, (name, op, _, _) in enumerate(LAYERS)
         if op not in ("MAX_POOL_2D", "SOFTMAX")

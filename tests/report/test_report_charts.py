@@ -15,7 +15,7 @@ from hil.record import BINS, ArenaBlock, ArenaPlan, Histogram
 from hil.report.chain import Step, chain_view
 from hil.report.pictures.arena import GUTTER, PLOT, arena
 from hil.report.pictures.axis import PLOT_BOTTOM, PLOT_TOP, accuracy_axis
-from hil.report.pictures.bars import balance, bar
+from hil.report.pictures.bars import balance, bar, stack
 from hil.report.pictures.chain import chain
 from hil.report.pictures.histogram import histogram
 from hil.report.pictures.lines import scatter, signals, spectrum
@@ -115,6 +115,12 @@ def test_a_balance_leans_to_its_sign() -> None:
     assert 'x="50%" width="25%"' in balance(0.5)
     assert 'x="25%" width="25%"' in balance(-0.5)
     assert 'x="0%" width="50%"' in balance(-9.0)
+
+
+def test_a_stack_is_one_share_after_the_other() -> None:
+    svg = stack((("rounding", 0.25), ("saturation", 0.5)))
+    assert 'x="0%" width="25%"' in svg
+    assert 'x="25%" width="50%" height="8" class="saturation"' in svg
 
 
 def points(svg: str, class_: str) -> list[tuple[float, float]]:

@@ -25,12 +25,22 @@ def test_experiments_are_set_against_nothing_and_everything(full: Run) -> None:
     view = experiments_view(full.trials)
     assert view is not None
     first = view.rows[0]
-    assert first.only_output.change == 280 - 286
-    assert first.only_output.share == pytest.approx(0.02 / 0.22)
+    only_output = first.trials["only_output"]
+    assert only_output is not None
+    assert only_output.change == 280 - 286
+    assert only_output.share == pytest.approx(0.02 / 0.22)
     # The layer whose quantization alone moves the logits most is the worst, and only that one.
-    worst = [row.layer.name for row in view.rows if row.worst]
-    assert worst == [max(full.trials.layers, key=lambda t: t.only.logit_error).name]  # type: ignore[union-attr]
-    assert next(r for r in view.rows if r.layer.op == "MEAN").only_weights is None
+    assert full.trials is not None
+    layers = {t.name: t for t in full.trials.layers}
+    worst = [row.name for row in view.rows if row.worst]
+    assert worst == [max(layers.values(), key=lambda t: t.only.logit_error).name]
+    assert next(r for r in view.rows if r.op == "MEAN").trials["only_weights"] is None
+    gate = next(r for r in view.rows if r.name == "forget")
+    assert gate.op == "gate of conv1"
+    assert [n for n, cell in gate.trials.items() if cell] == ["only_weights", "all_but_weights"]
+    assert first.split == (
+        ("rounding", 0.6), ("saturation", 0.1), ("outlier", 0.1), ("calibration", 0.2),
+    )  # fmt: skip
     assert [(r.gained, r.best) for r in view.remedies] == [(284 - 252, True), (281 - 252, False)]
     assert view.remedies[0].left == pytest.approx(0.05 / 0.22)
 

@@ -29,6 +29,16 @@ from hil.report import text
         (text.decimal(-1.5, 1), "−1.5"),
         (text.significant(0.0214), "0.0214"),
         (text.megahertz(64_000_000), "64 MHz"),
+        (text.plus(3), "+3"),
+        (text.plus(-1), "−1"),
+        (text.plus(0), "0"),
+        (text.sd(-2.06), "−2.1 sd"),
+        (text.sd(-0.01), "+0.0 sd"),
+        (text.sd(None), "–"),
+        (text.times(0.0), "× 1"),
+        (text.times(1e9), "× 1.01e+304"),
+        (text.decimal(-0.01, 1), "0.0"),
+        (text.percent(-0.034), "−3.4 %"),
     ],
 )
 def test_examples(written: str, expected: str) -> None:

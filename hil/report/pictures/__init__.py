@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from hil.report.pictures.arena import arena
-from hil.report.pictures.bars import balance, bar, strip
+from hil.report.pictures.bars import balance, bar, stack, strip
 from hil.report.pictures.chain import chain
 from hil.report.pictures.histogram import histogram
 from hil.report.pictures.lines import scatter, signals, spectrum
@@ -18,6 +18,7 @@ ALL: Final[dict[str, Callable[..., Markup]]] = {
     "draw_arena": arena,
     "balance": balance,
     "bar": bar,
+    "stack": stack,
     "strip": strip,
     "draw_chain": chain,
     "draw_histogram": histogram,

@@ -32,6 +32,15 @@ def balance(share: float, kind: str = "") -> Markup:
     return element("svg", *parts, class_="bar", aria_hidden="true")
 
 
+def stack(shares: Sequence[tuple[str, float]]) -> Markup:
+    """Return shares of one side by side in a bar, each with its name as its class."""
+    parts, start = [], 0.0
+    for name, share in shares:
+        parts.append(element("rect", x=at(start), width=at(share), height=8, class_=name))
+        start += share
+    return element("svg", *parts, class_="bar stack", aria_hidden="true")
+
+
 def strip(steps: Sequence[Step], axis: Axis) -> Markup:
     """Return the chain as one line of dots on a horizontal axis."""
     measured = [s for s in steps if s.accuracy is not None]
