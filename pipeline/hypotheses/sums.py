@@ -243,11 +243,18 @@ def _factor(layer: Layer) -> bool:
         if not near.any() or abs(factor) < 0.01:
             return False
         factor = float((whole[near] @ real[near]) / (real[near] @ real[near]))
-    made = np.rint(factor * real)
-    wraps = made + s.zero_point > s.high
+    # To what rounded codes leave open, the factor that gives most of them.
+    return any(_wraps(s, f * real, codes) for f in factor * np.linspace(0.997, 1.003, 121))
+
+
+def _wraps(s: Sums, real: NDArray[np.float64], codes: NDArray[np.float64]) -> bool:
+    """Whether `codes`, less the zero point, are real values of which some have wrapped around."""
+    made = np.rint(real)
+    if not (made + s.zero_point > s.high).any():
+        return False
     for below in (made, np.maximum(made, s.low - s.zero_point)):
         off = np.abs((below - codes + 128) % 256 - 128)
-        if wraps.any() and off.max() <= 1 and (off > 0).mean() <= OFF_BY_ONE:
+        if off.max() <= 1 and (off > 0).mean() <= OFF_BY_ONE:
             return True
     return False
 

@@ -8,7 +8,7 @@ from typing import Final
 from hil.errors import clean
 from hil.record import ChannelShift, DataShift, Effect, Run
 from hil.verdict.findings import Finding
-from hil.verdict.motion import GRAVITY_G, GRAVITY_RATIO, MAX_GYRO_RMS
+from hil.verdict.motion import GRAVITY_G, GRAVITY_RATIO, MAX_GYRO_RMS, another_unit
 from hil.verdict.rules.undone import correction, effect_of, gain_text
 from hil.verdict.rules.wording import percent, problem
 
@@ -18,6 +18,7 @@ GRAVITY_WINDOWS: Final = 30
 DEVIATIONS: Final = 4.0
 #: More samples than this at the end of a channel's range are no accident.
 RAIL_SHARE: Final = 0.01
+RANGE_REMEDY: Final = "state the range that the sensor driver sets (its unit per count)"
 
 
 def impossible_values(run: Run) -> list[Finding]:
@@ -49,18 +50,23 @@ def _units(run: Run, shift: DataShift) -> list[Finding]:
     for what, unit, pair, (low, high), channels, other in tests:
         if pair is None or low <= pair[1] <= high or not low <= pair[0] <= high:
             continue
+        cause, told, undone = "unit", "another unit", fixed
+        remedy = f"convert {other} to {unit} before the windows are written"
+        if pair[0] > 0 and pair[1] > 0 and not another_unit(pair[1] / pair[0]):
+            cause, told = "amplitude", "another range than stated"
+            undone, remedy = correction(shift, "amplitude"), RANGE_REMEDY
         found.append(
             problem(
                 "data",
-                "unit",
-                f"The {what} is {pair[1]:.3g} {unit}, which no arm does: another unit",
+                cause,
+                f"The {what} is {pair[1]:.3g} {unit}, which no arm does: {told}",
                 location=", ".join(channels),
                 evidence=[
                     f"training windows: {pair[0]:.3g} {unit}; possible: {low:g} to {high:g} {unit}",
-                    *([gain_text(run, fixed)] if fixed else []),
+                    *([gain_text(run, undone)] if undone else []),
                 ],
-                remedy=f"convert {other} to {unit} before the windows are written",
-                effect=effect_of(run, fixed) if fixed else None,
+                remedy=remedy,
+                effect=effect_of(run, undone) if undone else None,
             )
         )
     return found
@@ -112,7 +118,7 @@ def _range(run: Run, shift: DataShift) -> list[Finding]:
                 f"deviations of what training subjects and recordings differ in",
                 *([gain_text(run, fixed)] if fixed else []),
             ],
-            remedy="state the range that the sensor driver sets (g per count)",
+            remedy=RANGE_REMEDY,
             effect=effect_of(run, fixed) if fixed else None,
         )
     ]

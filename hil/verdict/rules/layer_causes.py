@@ -100,7 +100,7 @@ def layer_cause(run: Run, found: LayerEvidence) -> Cause:
             return cause
     if not found.alone:
         return _overwritten(data)
-    for pattern in (_permuted, _never_written, _offset, _saturated, _scale):
+    for pattern in (_permuted, _saturated, _never_written, _offset, _scale):
         if (cause := pattern(data, layer)) is not None:
             return cause
     if found.constants is not None and (cause := _other_constants(found.constants)) is not None:
@@ -237,10 +237,10 @@ def _saturated(data: Tensors, _layer: LayerDevice) -> Cause | None:
     expected, actual = data.expected[wrong], data.actual[wrong]
     ends = (data.low, data.high, int(data.expected.min()), int(data.expected.max()))
     count = plural(len(expected), "differing value")
-    at_top = (actual == data.actual.max()).all() and (expected > actual).all()
-    at_bottom = (actual == data.actual.min()).all() and (expected < actual).all()
-    if len(expected) >= ENOUGH and (at_top or at_bottom):
-        return Cause("saturation", (f"{count} all stop at {int(actual[0])} and should go beyond",))
+    low, high = int(data.actual.min()), int(data.actual.max())
+    stopped = ((actual == high) & (expected > high)) | ((actual == low) & (expected < low))
+    if len(expected) >= ENOUGH and stopped.all():
+        return Cause("saturation", (f"{count} stop at {low} or {high} and should go beyond",))
     if np.isin(expected, ends[:2]).all() and len(expected) >= ENOUGH:
         return Cause("saturation", (f"{count} should all be at the rails of the type",))
     return None

@@ -7,6 +7,7 @@ recordings to these. Without labels it is said what the windows look like, no mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from hil.errors import clean
 from hil.record import ChannelShift, Correction, DataShift, Effect, Run
 from hil.verdict.drift import accuracy, chain, column
 from hil.verdict.findings import Finding
+from hil.verdict.motion import another_unit
 from hil.verdict.rules.accuracy import SEEN_MARGIN
 from hil.verdict.rules.data import impossible_values
 from hil.verdict.rules.steps import change_evidence, numbers, to_tell
@@ -60,6 +62,11 @@ KINDS: Final[dict[str, tuple[str, str, str]]] = {
         "measure the sensor's offset in a still pose and subtract it",
     ),
 }
+ANOTHER_UNIT: Final = (
+    "unit",
+    "have an amplitude of another unit",
+    "convert to the unit that the model was trained in before the windows are written",
+)
 ENROL: Final = (
     "record a still pose (it tells a bias and the mounting) and time stamps (they tell the rate), "
     "label a few windows of the same person, or add recordings of such people to the training"
@@ -86,7 +93,8 @@ def _undone(run: Run, shift: DataShift) -> list[Finding]:
     gain, best = max(sure, key=lambda found: found[0], default=(0, None))
     if best is None or gain <= 0:
         return []
-    cause, what, remedy = KINDS[best.kind]
+    of_a_unit = best.kind == "amplitude" and _in_another_unit(shift, best)
+    cause, what, remedy = ANOTHER_UNIT if of_a_unit else KINDS[best.kind]
     return [
         problem(
             "data",
@@ -98,6 +106,13 @@ def _undone(run: Run, shift: DataShift) -> list[Finding]:
             effect=effect_of(run, best),
         )
     ]
+
+
+def _in_another_unit(shift: DataShift, item: Correction) -> bool:
+    """Whether the channels' amplitudes are those of another unit, not of another range."""
+    stds = [(c.training_std, c.target_std) for c in shift.channels if c.name in item.channels]
+    logs = [math.log(target / training) for training, target in stds if training > 0 < target]
+    return bool(logs) and another_unit(math.exp(sum(logs) / len(logs)))
 
 
 def _location(item: Correction) -> str | None:

@@ -80,6 +80,10 @@ def test_a_pattern_is_told_by_its_tensors(name: str) -> None:
     assert cause(run_with(PLANTED[name])) == name
 
 
+def test_rails_at_both_ends_that_are_too_near_are_a_saturation_fault() -> None:
+    assert cause(run_with(np.clip(EXPECTED, 5, 12))) == "saturation"
+
+
 def test_wrapped_values_are_a_saturation_fault() -> None:
     wide = EXPECTED * 3
     right, wrapped = np.clip(wide, -128, 127), (wide + 128) % 256 - 128
