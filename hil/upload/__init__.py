@@ -1,8 +1,9 @@
-"""Puts an image onto the Nano 33 BLE through its USB cable, with nothing but pyserial.
+"""Puts an image onto a board through its USB cable: the Nano 33 BLE with nothing but pyserial.
 
     image.py    reads and checks an image         port.py     finds the board, restarts it
     sam_ba.py   the bootloader's commands, and the order in which pages are written
     hello.py    waits until the new firmware says who it is
+    dfu.py      restarts a SensorTile into its ROM's DFU, for dfu-util
 
 `python -m hil.upload firmware.bin` is what `pio run -e nano33 -t upload` runs. Boards with a debug
 probe are uploaded to by its own programs; firmware/platform/builder names them.

@@ -46,13 +46,16 @@ def find_bootloader(board: Board, device: str | None) -> Port:
     return _come_back(board, port)
 
 
-def touch(device: str) -> None:
-    """Open and close a port at 1200 baud, DTR low: the program then enters the bootloader."""
+def touch(device: str, otherwise: str = DOUBLE_TAP) -> None:
+    """Open and close a port at 1200 baud, DTR low: the program then enters the bootloader.
+
+    otherwise: what helps where that fails.
+    """
     try:
         with serial.Serial(device, TOUCH_BAUD) as program:
             program.dtr = False
     except (serial.SerialException, OSError) as error:
-        raise LinkError(f"{device}: {clean(str(error))}; {DOUBLE_TAP}") from None
+        raise LinkError(f"{device}: {clean(str(error))}; {otherwise}") from None
 
 
 def _come_back(board: Board, touched: Port) -> Port:

@@ -119,13 +119,14 @@ def upload_command():
         program = f"program {{{elf}}} verify reset exit"
         return ["openocd", *openocd_scripts(), *setup, "-c", program]
 
+    dfu = ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary]
     commands = {
         "sam-ba": [env["PYTHONEXE"], "-m", "hil.upload", *port, binary],
         "stlink": openocd("stlink"),
         "cmsis-dap": openocd("cmsis-dap"),
         "pyocd": ["pyocd", "flash", "--target", debug["pyocd_target"], elf],
         "stflash": ["st-flash", "--reset", "write", binary, address],
-        "dfu": ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary],
+        "dfu": [env["PYTHONEXE"], "-m", "hil.upload.dfu", *port, *dfu],
     }
     if protocol not in upload["protocols"]:
         refuse(f"upload_protocol = {protocol}: choose one of {', '.join(upload['protocols'])}")
