@@ -125,6 +125,29 @@ def test_agrees_on_the_other_models(installed: str, opened: Opened, model: str) 
     assert answers[0] == answers[1]
 
 
+def test_agrees_on_a_model_of_millions_of_instructions(
+    installed: str, opened: Opened, tmp_path: Path
+) -> None:
+    """MLPerf Tiny's visual wake words: no answer takes too long for the session's time-outs."""
+    folder = os.environ.get("TINYHIL_MLPERF_DIR")
+    if folder is None:
+        pytest.skip("TINYHIL_MLPERF_DIR does not name the folder of MLPerf Tiny's models")
+    command = [sys.executable, "-m", "hil.cli", "import", "--out", str(tmp_path / "vww")]
+    model = Path(folder) / "vww_96_int8.tflite"
+    subprocess.run([*command, "--int8", str(model)], cwd=PROJECT_DIR, check=True)
+    image = ("nano33", build(load_board("nano33"), tmp_path / "vww"))
+    answers = []
+    for backend in (RenodeBackend(), EmbeddedBackend()):
+        device = Device(opened(backend, image))
+        window = bytes(i * 31 & 0xFF for i in range(device.identify().input_size))
+        (reply,) = device.infer([window], DataForm.INT8)
+        cycles = device.cycles(window, DataForm.INT8)
+        answers.append((reply.output, device.tap(window, DataForm.INT8), cycles))
+        assert cycles[0] > 5_000_000
+        assert device.link().retransmissions == 0
+    assert answers[0] == answers[1]
+
+
 def test_counts_are_those_of_renodes_monitor(image: Image, opened: Opened) -> None:
     """The DWT that the firmware reads against Renode's own count at each reading."""
     backend = RenodeBackend()
