@@ -14,6 +14,7 @@ LOCATIONS: Final = {
     "device": "the layer by its name; for memory the resource: stack, RAM or flash",
     "preprocessing": "the channels by name, joined by a comma and a space; None: all of them",
     "quantization": "the layer by its name, or input: the model's; a class for predominance",
+    "conversion": "nothing",
     "runtime": "the column of the other runtime",
     "pruning": "nothing; a class for predominance",
     "training": "a class for predominance",
@@ -80,6 +81,7 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
         "calibration-range": "the calibrated range is far wider than the values seen",
         "weights": "this layer's weights lose their precision, not its output",
     },
+    "conversion": {"loss": "the .tflite is right less often than the Keras model it came from"},
     "runtime": {
         "other-classes": "another runtime decides otherwise than the int8 definition",
         "other-bytes": "another runtime gives other bytes, and the same classes",

@@ -15,6 +15,7 @@ from hil.verdict.rules.accuracy import (
     unlabelled,
     weak_model,
 )
+from hil.verdict.rules.conversion import conversion
 from hil.verdict.rules.exactness import (
     comparison,
     device_differs,
@@ -42,6 +43,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     predominance_unlabelled,
     weak_model,
     unlabelled,
+    conversion,
     runtimes_differ,
 )
 

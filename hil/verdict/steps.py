@@ -148,9 +148,10 @@ def held_out(run: Run) -> Run | None:
     """Return the held-out recordings as a run of one column; None where there are none."""
     if run.validation is None:
         return None
-    # The shift is told of the run's own windows, which may be more or fewer than these.
-    columns = (run.validation.column,)
-    return replace(run, windows=run.validation.windows, columns=columns, data_shift=None)
+    # The shift is told of the run's own windows, which may be more or fewer than these; and the
+    # chain begins with them.
+    columns, windows = (run.validation.column,), run.validation.windows
+    return replace(run, windows=windows, columns=columns, validation=None, data_shift=None)
 
 
 def _data_step(run: Run) -> Step | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import answers, col, good_run, labels, with_answers
 
-from hil.record import Run, Validation, Windows
+from hil.record import CompressionRow, Run, Validation, Windows
 from hil.verdict.diagnose import diagnose
 from hil.verdict.drift import column, flip_kinds, flips
 from hil.verdict.findings import Finding
@@ -126,7 +126,11 @@ def test_held_out_recordings_that_do_better_are_blamed_on_the_data() -> None:
 
 
 def test_held_out_recordings_that_do_alike_are_in_order_with_what_would_tell() -> None:
-    (found,) = of_stage(with_held_out(good_run(), wrong=range(0, 300, 12)), "data")
+    run = with_held_out(good_run(), wrong=range(0, 300, 12))
+    before = held_out(run)
+    assert before is not None
+    assert steps(before) == []  # it is where the chain begins
+    (found,) = of_stage(run, "data")
     assert (found.severity, found.above_limit) == ("ok", False)
     assert "no more than chance" in found.headline
     assert "more would tell" in found.headline
@@ -183,3 +187,16 @@ def test_several_causes_are_ranked_by_what_they_cost() -> None:
         assert f.effect_high is not None
         assert f.effect is not None
         assert f.effect_low <= f.effect <= f.effect_high < 0
+
+
+@pytest.mark.parametrize(("converted", "severity"), [(0.9402, "ok"), (0.9, "note")])
+def test_conversion_is_told_from_what_training_measured(converted: float, severity: str) -> None:
+    rows = (
+        CompressionRow("baseline, Keras .h5", 9, 9, 0.94, 0.0),
+        CompressionRow("baseline, float .tflite", 9, 9, converted, 0.0),
+        CompressionRow("pruned, int8 .tflite", 9, 9, 0.5, 0.0),
+    )
+    (found,) = of_stage(replace(good_run(), compression=rows), "conversion")
+    assert (found.severity, found.above_limit) == (severity, False)
+    assert "Keras 94.0 %" in found.evidence[0]
+    assert of_stage(good_run(), "conversion") == []
