@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from hil.backend.base import BACKENDS, Backend, choose, load
 from hil.board import Board, board_names
@@ -16,6 +17,8 @@ from hil.links import CHOICES
 from hil.model_folder import load_model_folder
 from hil.run.target import REFERENCE_MODEL, Say, Target, Wanted, connect
 from hil.sensor.feed import feed_file, feed_samples
+
+ONLY_EMBEDDED: Final = "--feed and --fast are for the embedded emulator's sensor"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def attach(
     with ExitStack() as stack:
         if choose(wanted.backend, wanted.port, board) == "hardware":
             if moved:
-                raise InputError("--feed and --fast are for the embedded emulator's sensor")
+                raise InputError(ONLY_EMBEDDED)
             if model is None:
                 yield stack.enter_context(_as_it_is(board, wanted))
                 return
@@ -97,7 +100,7 @@ def _prepare(stack: ExitStack, board: Board, motion: Motion) -> Callable[[Backen
             return
         move = getattr(backend, "move_sensor", None)
         if move is None:
-            raise InputError("--feed and --fast are for the embedded emulator's sensor")
+            raise InputError(ONLY_EMBEDDED)
         move(feed, motion.real_time)
 
     return prepare

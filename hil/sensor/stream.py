@@ -56,6 +56,8 @@ def sensor_of(device: Device) -> msg.SensorReply:
         if error.code in (ErrorCode.UNSUPPORTED.name, ErrorCode.UNKNOWN_TYPE.name):
             raise DeviceError("the board's firmware drives no motion sensor") from None
         raise
+    if not sensor.rate:
+        raise DeviceError("this firmware's port has no motion sensor: only boards have one")
     if sensor.state in (SensorState.ABSENT, SensorState.FAILED):
         seen = f"; its WHO_AM_I is 0x{sensor.id:02X}" if sensor.id else ""
         raise DeviceError(
