@@ -32,6 +32,10 @@ MISSING = {
     "float": "no float model: no loss from float to int8, no error per layer (--float F.tflite)",
     "preprocessing": "no preprocessing: the device takes int8 input only, and raw counts are taken "
     "as the vectors' physical units (--preprocessing P.json)",
+    "training": "no training windows: whether the vectors are like them is not told (--training "
+    "T.npz)",
+    "validation": "no held-out windows: what other recordings cost is not told (--validation "
+    "H.npz)",
 }
 
 
@@ -44,6 +48,8 @@ class Inputs:
     reference: bytes | None
     vectors: Vectors | None
     preprocessing: PreprocessingConstants | None
+    training: Vectors | None
+    validation: Vectors | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--float", type=Path, dest="reference", help="the float .tflite it was quantized from"
     )
     parser.add_argument("--vectors", type=Path, help="labelled windows: V.npz with V.json beside")
+    parser.add_argument(
+        "--training", type=Path, help="windows that the model was trained on: to tell a data shift"
+    )
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        help="labelled windows that it was not trained on, recorded as the training's were: what "
+        "accuracy on the vectors is compared with",
+    )
     parser.add_argument(
         "--preprocessing",
         type=Path,
@@ -68,7 +83,8 @@ def execute(args: argparse.Namespace) -> int:
     write_folder(args.out, _draft(args, inputs))
     layers = load_model_folder(args.out).manifest.layers
     given = {
-        "vectors": inputs.vectors, "float": inputs.reference, "preprocessing": inputs.preprocessing
+        "vectors": inputs.vectors, "float": inputs.reference, "preprocessing": inputs.preprocessing,
+        "training": inputs.training, "validation": inputs.validation,
     }  # fmt: skip
     missing = [reason for what, reason in MISSING.items() if given[what] is None]
     if args.json:
@@ -90,11 +106,22 @@ def _read(args: argparse.Namespace) -> Inputs:
     reference = read_file(args.reference, MAX_FILE_BYTES) if args.reference else None
     if reference is not None:
         _check_reference(graph, parse_tflite(reference, str(args.reference)), args.reference)
-    vectors = load_vectors(args.vectors) if args.vectors else None
-    if vectors is not None:
-        _check_vectors(graph, vectors, args.vectors)
+    vectors, training, validation = (
+        _vectors(graph, path) for path in (args.vectors, args.training, args.validation)
+    )
+    for path, others in ((args.training, training), (args.validation, validation)):
+        if others and vectors and others.manifest.classes != vectors.manifest.classes:
+            raise InputError(f"{path}: its classes are not those of {args.vectors}")
     constants = _preprocessing(args.preprocessing, graph) if args.preprocessing else None
-    return Inputs(int8, graph, reference, vectors, constants)
+    return Inputs(int8, graph, reference, vectors, constants, training, validation)
+
+
+def _vectors(graph: Graph, path: Path | None) -> Vectors | None:
+    if path is None:
+        return None
+    vectors = load_vectors(path)
+    _check_vectors(graph, vectors, path)
+    return vectors
 
 
 def _check_reference(graph: Graph, reference: Graph, path: Path) -> None:
@@ -154,12 +181,13 @@ def _draft(args: argparse.Namespace, inputs: Inputs) -> Draft:
         variants={},
         preprocessing=inputs.preprocessing,
         vectors=inputs.vectors,
-        training=None,
+        training=inputs.training,
         compression=tuple(_row(name, content) for name, content in models.items()),
         keras_accuracy={},
         command=_command(args),
         seed=None,
         versions={"tinyhil": __version__},
+        validation=inputs.validation,
     )
 
 
@@ -173,6 +201,7 @@ def _command(args: argparse.Namespace) -> str:
     parts = ["tinyhil", "import"]
     options = {
         "--int8": args.int8, "--float": args.reference, "--vectors": args.vectors,
+        "--training": args.training, "--validation": args.validation,
         "--preprocessing": args.preprocessing, "--out": args.out,
     }  # fmt: skip
     for option, path in options.items():

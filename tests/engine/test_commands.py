@@ -120,6 +120,7 @@ def test_import_makes_a_folder_that_emits(tmp_path: Path) -> None:
     assert main([
         "import", "--int8", str(CNN / "int8.tflite"), "--float", str(CNN / "pruned.tflite"),
         "--vectors", str(CNN / "vectors.npz"), "--preprocessing", str(preprocessing),
+        "--training", str(CNN / "training.npz"), "--validation", str(CNN / "validation.npz"),
         "--out", str(out),
     ]) == 0  # fmt: skip
     folder = load_model_folder(out)
@@ -127,6 +128,8 @@ def test_import_makes_a_folder_that_emits(tmp_path: Path) -> None:
     assert folder.manifest.name == "mine"  # every file is called int8.tflite
     assert folder.manifest.layers == load_model_folder(CNN).manifest.layers
     assert folder.manifest.classes == load_model_folder(CNN).manifest.classes
+    for name in ("training.npz", "validation.npz"):
+        assert folder.manifest.files[name] == load_model_folder(CNN).manifest.files[name]
     assert load_source(out).preprocessing == load_source(CNN).preprocessing
     assert str(tmp_path) not in (out / "manifest.json").read_text()
 
@@ -139,10 +142,11 @@ def test_import_of_the_model_alone_says_what_will_be_missing(
     first, *missing = capsys.readouterr().out.splitlines()
     assert first.endswith("4 layers, 0 with a float reference")
     assert [line.split(":")[0].strip() for line in missing] == [
-        "no vectors", "no float model", "no preprocessing",
+        "no vectors", "no float model", "no preprocessing", "no training windows",
+        "no held-out windows",
     ]  # fmt: skip
     assert main([*arguments, "--json", "--out", str(tmp_path / "mine")]) == 0
-    assert len(json.loads(capsys.readouterr().out)["missing"]) == 3
+    assert len(json.loads(capsys.readouterr().out)["missing"]) == 5
 
 
 def test_import_refuses_vectors_and_constants_of_another_model(
