@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_in import FAKE, Pretend
 
 from hil.backend.renode import RenodeBackend
 from hil.backend.renode_process import dotted, find, version
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import ToolError
 from hil.firmware.build import build
-
-FAKE = Path(__file__).with_name("fake_renode.py")
-
-#: Makes a stand-in with these faults the Renode that is found.
-Pretend = Callable[..., Path]
 
 
 @pytest.fixture
@@ -74,12 +69,3 @@ def renode() -> Iterator[RenodeBackend]:
     backend = RenodeBackend()
     yield backend
     backend.close()
-
-
-def alive(pid: int) -> bool:
-    """Return whether a process runs; one that has ended and waits for its parent does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z" and os.path.exists(f"/proc/{pid}")

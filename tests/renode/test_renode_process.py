@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import Pretend, alive
+from stand_in import Pretend, alive
 
 from hil.backend import renode_link
 from hil.backend import renode_process as module

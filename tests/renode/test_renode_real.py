@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import alive
 from elftools.elf.elffile import ELFFile
+from stand_in import alive
 
 from hil.backend.base import Backend, Transport
 from hil.backend.embedded import EmbeddedBackend

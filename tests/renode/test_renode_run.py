@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Pretend, alive
+from stand_in import Pretend, alive
 
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.firmware.build import build
