@@ -7,9 +7,7 @@ as ST's `validate` prints them, rmse/scale as TensorFlow's QuantizationDebugger 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -179,30 +177,6 @@ def loss(run: Run, first: Column, second: Column) -> Interval:
         return interval
     change = correct(run, first)[mask].astype(float) - correct(run, second)[mask]
     return widest(interval, resampled(by_recording(change, recordings(run)[mask])))
-
-
-@dataclass(frozen=True)
-class Flip:
-    """A window that two columns answer differently: classes by number; label -1: unknown."""
-
-    window: int
-    label: int
-    before: int
-    after: int
-
-
-def flips(run: Run, first: Column, second: Column) -> tuple[Flip, ...]:
-    """Return the windows that both columns measured and answer differently, in their order."""
-    answers = zip(run.windows.label, first.predicted, second.predicted, strict=True)
-    return tuple(
-        Flip(i, label, a, b) for i, (label, a, b) in enumerate(answers) if a != b and min(a, b) >= 0
-    )
-
-
-def flip_kinds(found: Sequence[Flip]) -> list[tuple[int, int, int]]:
-    """Return (class before, class after, windows), the most frequent first."""
-    counted = Counter((f.before, f.after) for f in found)
-    return [(*kind, n) for kind, n in sorted(counted.items(), key=lambda k: (-k[1], k[0]))]
 
 
 def paired(run: Run, first: Column, second: Column) -> Paired:

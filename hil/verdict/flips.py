@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from hil.record import Column
+from hil.record import Column, Run
 
 #: Windows of a step that are kept and drawn, evenly spread: the others are only counted.
 KEPT: Final = 12
@@ -21,3 +23,27 @@ def spread(windows: Sequence[int], most: int = KEPT) -> list[int]:
     """Return at most so many of `windows`, evenly spread, in their order."""
     count = min(most, len(windows))
     return [windows[i * len(windows) // count] for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A window that two columns answer differently: classes by number; label -1: unknown."""
+
+    window: int
+    label: int
+    before: int
+    after: int
+
+
+def class_changes(run: Run, before: Column, after: Column) -> list[Flip]:
+    """Return what each of `flips` is: which window, from which class to which."""
+    label = run.windows.label
+    return [
+        Flip(i, label[i], before.predicted[i], after.predicted[i]) for i in flips(before, after)
+    ]
+
+
+def change_kinds(found: Sequence[Flip]) -> list[tuple[int, int, int]]:
+    """Return (class before, class after, windows), the most frequent first."""
+    counted = Counter((f.before, f.after) for f in found)
+    return [(*kind, n) for kind, n in sorted(counted.items(), key=lambda k: (-k[1], k[0]))]

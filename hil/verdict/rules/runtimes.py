@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from hil.errors import clean
 from hil.record import ByteComparison, Run
-from hil.verdict.drift import column, flip_kinds, flips, loss, usable
+from hil.verdict.drift import column, loss, usable
 from hil.verdict.findings import Finding
+from hil.verdict.flips import change_kinds, class_changes
 from hil.verdict.rules.steps import numbers
 from hil.verdict.rules.wording import fine, listed, note, plural
 from hil.verdict.stats import Interval
@@ -54,7 +55,7 @@ def _flipped(run: Run, item: ByteComparison) -> list[int]:
     first, second = column(run, item.expected), column(run, item.actual)
     if first is None or second is None:
         return []
-    return [flip.window for flip in flips(run, first, second)]
+    return [flip.window for flip in class_changes(run, first, second)]
 
 
 def _effect(run: Run, item: ByteComparison) -> Interval | None:
@@ -74,9 +75,9 @@ def _evidence(run: Run, item: ByteComparison) -> list[str]:
     )
     if first is None or second is None:
         return [text]
-    found = flips(run, first, second)
+    found = class_changes(run, first, second)
     names = [clean(name, 20) for name in run.windows.classes]
-    kinds = ", ".join(f"{n} from {names[a]} to {names[b]}" for a, b, n in flip_kinds(found))
+    kinds = ", ".join(f"{n} from {names[a]} to {names[b]}" for a, b, n in change_kinds(found))
     lines = [f"{text}; {len(found)} of them change class"]
     if found:
         effect = _effect(run, item)

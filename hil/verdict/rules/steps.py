@@ -6,7 +6,8 @@ from typing import Final
 
 from hil.errors import clean
 from hil.record import Column, Run
-from hil.verdict.drift import accuracy, class_counts, flip_kinds, flips
+from hil.verdict.drift import accuracy, class_counts
+from hil.verdict.flips import change_kinds, class_changes
 from hil.verdict.rules.wording import listed, percent, plural, points
 from hil.verdict.stats import Interval
 from hil.verdict.steps import Significance, Step, family, test_of
@@ -62,9 +63,9 @@ def _flips(run: Run, step: Step, first: Column, second: Column) -> list[str]:
         f"{plural(broken, 'window')} went from right to wrong, {mended} from wrong to right"
         + (f" (McNemar's exact test: {probability(step.test, run)})" if step.test else "")
     ]
-    found = flips(run, first, second)
+    found = class_changes(run, first, second)
     names = [clean(name, 20) for name in run.windows.classes]
-    kinds = flip_kinds(found)
+    kinds = change_kinds(found)
     if kinds:
         text = ", ".join(f"{n} from {names[a]} to {names[b]}" for a, b, n in kinds[:FLIP_KINDS])
         rest = sum(n for _, _, n in kinds[FLIP_KINDS:])

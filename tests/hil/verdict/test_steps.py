@@ -12,8 +12,9 @@ from records import answers, col, good_run, labels, with_answers
 
 from hil.record import CompressionRow, Run, Validation, Windows
 from hil.verdict.diagnose import diagnose
-from hil.verdict.drift import column, flip_kinds, flips
+from hil.verdict.drift import column
 from hil.verdict.findings import Finding
+from hil.verdict.flips import change_kinds, class_changes
 from hil.verdict.stats import FAMILY_ERROR, holm
 from hil.verdict.steps import family, held_out, steps, total_step
 
@@ -90,11 +91,11 @@ def test_flips_say_which_windows_and_from_which_class_to_which() -> None:
     first, second = column(run, "pruned"), column(run, "int8")
     assert first is not None
     assert second is not None
-    found = flips(run, first, second)
+    found = class_changes(run, first, second)
     assert [(f.window, f.label, f.before, f.after) for f in found] == [
         (1, 1, 1, 2), (2, 2, 2, 0), (4, 1, 1, 2),
     ]  # fmt: skip
-    assert flip_kinds(found) == [(1, 2, 2), (2, 0, 1)]
+    assert change_kinds(found) == [(1, 2, 2), (2, 0, 1)]
     text = " ".join(of_stage(run, "quantization")[0].evidence)
     assert "class changes: 2 from FEL to ROW, 1 from ROW to PEN; windows 1, 2, 4" in text
     assert "int8 answers PEN 33.7 % (true 33.3 %)" in text
