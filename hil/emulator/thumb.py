@@ -7,6 +7,8 @@ states, and these choices where the table gives a range or depends on data:
 * SDIV and UDIV ("2 to 12") are 7; an instruction whose IT condition fails is charged in full;
 * a single load straight after a single load or store takes 1 cycle instead of 2, a store 1;
 * an IT instruction takes its own cycle (it is not folded);
+* unaligned loads and stores are charged as aligned ones, for where they go is not looked at: the
+  core takes 1 or 2 cycles more (3.3.3);
 * exception entry takes 12 cycles, exception return 10.
 
 Encodings: Armv7-M Architecture Reference Manual (DDI 0403E) A5.

@@ -88,11 +88,28 @@ def conv_models(draw: Any) -> bytes:
 
 
 @st.composite
-def fully_connected_models(draw: Any) -> bytes:
-    """FULLY_CONNECTED."""
+def line_models(draw: Any) -> bytes:
+    """CONV_2D along one line of inputs, without stride or padding."""
+    builder = Builder()
+    columns, kernel = draw(st.integers(12, 60)), draw(st.integers(1, 5))
+    depth, rows = 2 * draw(st.integers(1, 9)), 4 * draw(st.integers(1, 3))
+    source = builder.tensor(
+        (1, columns, 1, depth), scale=SOURCE_SCALE, zero_point=draw(zero_points)
+    )
+    weights = pruned(draw, (rows, kernel, 1, depth))
+    activation = draw(st.sampled_from(ACTIVATIONS))
+    made = options("Conv2DOptions", padding=Padding.VALID, strideH=1, strideW=1,
+                   fusedActivationFunction=activation)  # fmt: skip
+    out = (1, columns - kernel + 1, 1, rows)
+    return finish(draw, builder, "CONV_2D", source, weights, 0, out, made)
+
+
+@st.composite
+def fully_connected_models(draw: Any, step: int) -> bytes:
+    """FULLY_CONNECTED; inputs are a multiple of `step`."""
     builder = Builder()
     batch, rows = draw(st.integers(1, 2)), draw(st.integers(1, 19))
-    depth = draw(st.integers(1, 40) | st.sampled_from([256, 300, 513]))
+    depth = step * draw(st.integers(1, 40) | st.sampled_from([150, 256]))
     source = builder.tensor((batch, depth), scale=SOURCE_SCALE, zero_point=draw(zero_points))
     weights = pruned(draw, (rows, depth))
     activation = draw(st.sampled_from(ACTIVATIONS))
@@ -174,10 +191,12 @@ def sum_models(draw: Any) -> bytes:
 
 #: Models of each kind, and how many of them one test draws.
 FAST = {
-    "conv": (conv_models(), 12),
-    "fully_connected": (fully_connected_models(), 6),
+    "conv": (conv_models(), 10),
+    "line": (line_models(), 4),
+    "fully_connected": (fully_connected_models(1), 4),
+    "even": (fully_connected_models(2), 3),
     "depthwise": (depthwise_models(), 5),
     "pool": (pool_models(), 6),
-    "mean": (mean_models(), 4),
+    "mean": (mean_models(), 5),
     "sum": (sum_models(), 6),
 }
