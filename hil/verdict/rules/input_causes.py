@@ -82,6 +82,8 @@ def _rules(data: Samples) -> Iterator[tuple[str, str, F64]]:
 
 
 def _channel(data: Samples, c: int) -> Cause:
+    if (cause := _unit(data, c)) is not None:
+        return cause
     own = _line(data.raw[..., c], data.actual[..., c])
     if own is not None and own.straight:
         return _constants(data, c, own)
@@ -106,6 +108,19 @@ def _clipped(data: Samples, c: int) -> Cause | None:
         f"stays from {low:.0f} to {high:.0f} where {right.min():.0f} to {right.max():.0f} is right"
     )
     return Cause("clipped", c, text)
+
+
+def _unit(data: Samples, c: int) -> Cause | None:
+    """Samples, or their deviations from the mean, times the ratio of two units.
+
+    Codes that are nearly all at the rails, or at the zero point, give no line; this they still fit.
+    """
+    mean = np.array(data.given.mean)
+    for name, ratio in UNITS.items():
+        for raw in (data.raw * ratio, mean + (data.raw - mean) * ratio):
+            if data.explains(data.codes(raw), c):
+                return Cause("unit", c, f"is {ratio:.3g} times as large as it should be: {name}")
+    return None
 
 
 def _line(x: F64, y: F64) -> Line | None:

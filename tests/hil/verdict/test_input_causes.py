@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -181,6 +182,18 @@ def test_the_bytes_of_some_channels_are_exchanged() -> None:
     assert [(cause.name, cause.channel) for cause in causes] == [
         ("endianness", c) for c in (3, 4, 5)
     ]
+
+
+@pytest.mark.parametrize("ratio", [1 / 9.80665, 9.80665, math.pi / 180, 180 / math.pi, 1000.0])
+@pytest.mark.parametrize("about_the_mean", [False, True])
+def test_units_are_told_even_where_nothing_moves_or_all_is_at_the_rails(
+    ratio: float, about_the_mean: bool
+) -> None:
+    raw = movement()
+    scaled = raw * ratio if not about_the_mean else MEAN + (raw - MEAN) * ratio
+    scaled[..., :3] = raw[..., :3]
+    causes = input_causes(evidence(codes(scaled), raw))
+    assert [(cause.name, cause.channel) for cause in causes] == [("unit", c) for c in (3, 4, 5)]
 
 
 def test_codes_that_stop_too_early_are_told() -> None:
