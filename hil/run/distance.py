@@ -72,11 +72,21 @@ class CellDistance:
 
     def __init__(self, pairs: Pairing) -> None:
         training = physical(pairs.training)
-        self._cells = [(Distance(training[ours]), theirs) for ours, theirs in pairs.cells]
+        self._cells = [
+            (Distance(training[_some(ours)]), _some(theirs)) for ours, theirs in pairs.cells
+        ]
 
     def to(self, values: F64) -> float:
         """Return the distance of the target's windows [N, T, C], changed or not."""
-        return float(np.mean([distance.to(values[mask]) for distance, mask in self._cells]))
+        return float(np.mean([distance.to(values[index]) for distance, index in self._cells]))
+
+
+def _some(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return at most WINDOWS of the chosen windows, evenly spread."""
+    index = np.flatnonzero(mask)
+    count = min(WINDOWS, len(index))
+    chosen: NDArray[np.intp] = index[np.arange(count) * len(index) // count]
+    return chosen
 
 
 def permutation_p(

@@ -94,7 +94,8 @@ def pairing(training: Vectors, target: Vectors) -> Pairing:
     for label in np.unique(target.label[target.label >= 0]) if labelled else ():
         for side in np.unique(target.side):
             ours = (target.label == label) & (target.side == side)
-            theirs = (training.label == label) & ((training.side == side) | (side < 0))
+            alike = (training.side == side) | (training.side < 0) | (side < 0)
+            theirs = (training.label == label) & alike
             if ours.any() and theirs.any():
                 cells.append((theirs, ours))
     if cells:
