@@ -19,14 +19,13 @@ from hil.sensor import attach, dataset
 from hil.sensor.dataset import Recorded, Recording
 from hil.sensor.plot import Plot
 from hil.sensor.stream import LOOK_S, Batch, Stream, self_test, sensor_of
+from hil.sensor.watch import Watch
 from hil.wire import messages as msg
 from hil.wire.messages import SensorVerdict
 
 DEFAULT_OUT: Final = Path("build/recordings")
 #: Seconds without a sample until the sensor is given up: its first ones take a fifth of one.
 SILENCE_S: Final = 5.0
-#: A sensor's oscillator is a few per cent off; more is another rate than was asked for.
-RATE_TOLERANCE: Final = 0.1
 MAX_SECONDS: Final = 3600
 
 
@@ -93,7 +92,7 @@ def _record(args: argparse.Namespace, target: Target, say: _Say) -> int:
         _tell(recorded, sensor, say, "left by an interrupted capture")
     folder = dataset.folder_of(args.out, args.label, args.subject)
     with Stream(target.device) as stream:
-        source = _Source(stream, say)
+        source = _Source(stream, sensor.rate / 1000, say)
         for number in range(1, args.count + 1):
             source.count_down(args.countdown, f"{args.label}, {number} of {args.count}")
             _one(source, folder, args, sensor, say)
@@ -131,9 +130,6 @@ def _tell(recorded: Recorded, sensor: msg.SensorReply, say: _Say, remark: str) -
     )
     details = vars(recorded) | {"path": str(recorded.path)}
     say.event("recorded", text, **details)
-    nominal = sensor.rate / 1000
-    if abs(recorded.rate_hz / nominal - 1) > RATE_TOLERANCE:
-        say.aside(f"the sensor's rate is {recorded.rate_hz:.1f} Hz, should be near {nominal:g} Hz")
     if recorded.clipped > 0:
         say.aside(
             f"{recorded.clipped:.1%} of the samples are at the limit of ±{sensor.accel_range} g or "
@@ -144,8 +140,9 @@ def _tell(recorded: Recorded, sensor: msg.SensorReply, say: _Say, remark: str) -
 class _Source:
     """Samples as they come, drawn while they do. Time is the sensor's own."""
 
-    def __init__(self, stream: Stream, say: _Say) -> None:
+    def __init__(self, stream: Stream, nominal_hz: float, say: _Say) -> None:
         self._stream = stream
+        self._nominal_hz = nominal_hz
         self._say = say
         self._plot = Plot(columns=max(20, min(shutil.get_terminal_size().columns, 120) - 30))
 
@@ -166,14 +163,20 @@ class _Source:
     def samples(self, seconds: float) -> Iterator[Batch]:
         """Yield samples for so long."""
         begin = None
-        for batch in self._batches():
-            begin = batch.times[0] if begin is None else begin
-            self._plot.add(batch)
-            self._draw()
-            yield batch
-            if batch.times[-1] - begin >= seconds * 1e6:
-                break
-        self._undraw()
+        watch = Watch(self._nominal_hz)
+        try:
+            for batch in self._batches():
+                begin = batch.times[0] if begin is None else begin
+                for warning in watch.add(batch):
+                    self._undraw()
+                    self._say.aside(warning)
+                self._plot.add(batch)
+                self._draw()
+                yield batch
+                if batch.times[-1] - begin >= seconds * 1e6:
+                    break
+        finally:
+            self._undraw()
 
     def _batches(self) -> Iterator[Batch]:
         heard = time.monotonic()

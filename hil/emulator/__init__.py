@@ -5,8 +5,8 @@
 What is where: `image` reads the ELF, `thumb` knows each block's instructions and estimated cycles,
 `engine` runs unicorn and counts (`native` with a C hook, `portable` without a compiler), `nvic`,
 `exceptions` and `system` are the core's parts that unicorn lacks, `uart` is the line's timing, and
-`nrf52840` and `stm32l476` hold the chips' peripherals. `machine` puts them together, `crash`
-explains faults, `control` is the channel beside the bytes.
+`nrf52840` and `stm32l476` hold the chips' peripherals, `sensors` what hangs on their buses.
+`machine` puts them together, `crash` explains faults, `control` is the channel beside the bytes.
 
 What is exact: the result and the number of every executed instruction, the memory and register
 state, faults with their registers. What is an estimate: cycles, and therefore virtual time.

@@ -11,7 +11,7 @@ own time, once each time that it has fallen behind.
 Time while the firmware's timer runs, which it does for the sensor. "real": the firmware sleeps
 until its timer's interrupt as long as that takes by the host's clock. "asked": each time that the
 host has sent something, one such sleep takes no time at all; so the sensor goes on as fast as the
-host asks and never faster, and a session's samples are the same on any machine.
+host asks, and never faster.
 """
 
 from __future__ import annotations

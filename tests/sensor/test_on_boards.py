@@ -23,9 +23,9 @@ def collect(stream: Stream, count: int) -> list[Batch]:
     return batches
 
 
-def check_what_is_fed(running: Running, fed: NDArray[np.int16]) -> None:
+def check_what_is_fed(running: Running, fed: NDArray[np.int16], count: int) -> None:
     with Stream(running.device) as stream:
-        batches = collect(stream, 300)
+        batches = collect(stream, count)
     values = np.concatenate([b.values for b in batches])
     assert np.array_equal(values, around(fed, SETTLE, len(values)))
     assert [b.first for b in batches] == [0, *np.cumsum([len(b) for b in batches])[:-1]]
@@ -34,13 +34,16 @@ def check_what_is_fed(running: Running, fed: NDArray[np.int16]) -> None:
 
 
 def test_the_bytes_fed_are_the_bytes_that_arrive(running: Running, fed: NDArray[np.int16]) -> None:
-    check_what_is_fed(running, fed)
+    check_what_is_fed(running, fed, 300)
 
 
-def test_they_arrive_over_usb_too(board: Board, feed: Path, fed: NDArray[np.int16]) -> None:
-    running = Running(board, feed, via="usb")
+@pytest.mark.parametrize(("via", "options"), [("usb", ()), ("uart", ("--portable",))])
+def test_they_arrive_over_usb_and_without_the_compiled_hook_too(
+    board: Board, feed: Path, fed: NDArray[np.int16], via: str, options: tuple[str, ...]
+) -> None:
+    running = Running(board, feed, options, via)
     try:
-        check_what_is_fed(running, fed)
+        check_what_is_fed(running, fed, 40)
     finally:
         running.backend.close()
 

@@ -107,10 +107,11 @@ static inline void nvic_set_pending(uint32_t interrupt) {
     NVIC_ISPR(interrupt / 32U) = 1U << (interrupt % 32U);
 }
 
-/* At least `milliseconds`: a loop takes three cycles or more. */
+/* At least `milliseconds`: a loop takes 32 cycles or more. Not of NOP, which takes no time for sure
+ * (DDI 0403E A7.7.88); and long, because an emulator has work with every branch. */
 static inline void core_pause(uint32_t milliseconds, uint32_t clock_hz) {
-    for (uint32_t i = 0; i < milliseconds * (clock_hz / 3000U); i++)
-        __asm volatile("");
+    for (uint32_t i = 0; i < milliseconds * (clock_hz / 32000U); i++)
+        __asm volatile(".rept 32\n\tmov r0, r0\n\t.endr");
 }
 
 _Noreturn void core_reset(void);
