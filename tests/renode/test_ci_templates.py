@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,11 @@ def commands(path: Path, program: str) -> list[list[str]]:
 
 @BOTH
 def test_options_exist(path: Path) -> None:
-    suite = help_of(["pytest", "hil/", "--help"])
+    suite = help_of("pytest", "hil/")
     for arguments in commands(path, "pytest"):
         assert set(options(arguments)) <= {*re.findall(r"--[\w-]+", suite), "--junitxml"}
     for arguments in commands(path, "tinyhil"):
-        text = help_of(["tinyhil", arguments[0], "--help"])
+        text = help_of("hil.cli", arguments[0])
         assert set(options(arguments)) <= set(re.findall(r"--[\w-]+", text))
 
 
@@ -94,11 +95,13 @@ def options(arguments: list[str]) -> list[str]:
     return [a for a in arguments if a.startswith("--")]
 
 
-def help_of(command: list[str]) -> str:
-    folder = PROJECT_DIR / ".venv" / "bin"
-    program = folder / command[0] if folder.is_dir() else Path(command[0])
+def help_of(module: str, *arguments: str) -> str:
     done = subprocess.run(
-        [str(program), *command[1:]], cwd=PROJECT_DIR, capture_output=True, text=True, check=True
+        [sys.executable, "-m", module, *arguments, "--help"],
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
