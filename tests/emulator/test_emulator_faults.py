@@ -43,8 +43,8 @@ def crash(machine: Machine) -> Crash:
 
 CASES = {
     # name: (source, exception, CFSR, BFAR or None, words of the cause)
-    "read": ("ldr r0, =0x40003000\n ldr r1, [r0]", 5, 0x8200, 0x40003000, "no memory"),
-    "write": ("ldr r0, =0x40003000\n str r1, [r0]", 5, 0x8200, 0x40003000, "no memory"),
+    "read": ("ldr r0, =0x40004000\n ldr r1, [r0]", 5, 0x8200, 0x40004000, "no memory"),
+    "write": ("ldr r0, =0x40004000\n str r1, [r0]", 5, 0x8200, 0x40004000, "no memory"),
     "null": ("movs r0, #0\n ldr r1, [r0, #4]", 5, 0x8200, 4, "no memory"),
     "unknown register": (
         "ldr r0, =0x40000700\n ldr r1, [r0]", 5, 0x8200, 0x40000700, "CLOCK/POWER has no"),
@@ -101,7 +101,7 @@ def test_svc_that_its_priority_does_not_allow_is_a_hard_fault(boot: Boot) -> Non
 
 
 def test_without_their_enable_bit_faults_are_hard_faults(boot: Boot) -> None:
-    machine = boot("ldr r0, =0x40003000\n ldr r1, [r0]\n" + HANDLER)
+    machine = boot("ldr r0, =0x40004000\n ldr r1, [r0]\n" + HANDLER)
     run(machine)
     assert r(machine, 4) == 3
     assert r(machine, 6) == 1 << 30, "FORCED"
@@ -121,7 +121,7 @@ def test_a_faulting_instruction_is_not_counted(boot: Boot) -> None:
 
 
 def test_nothing_after_a_faulting_store_runs(boot: Boot) -> None:
-    machine = boot("ldr r0, =0x40003000\n movs r2, #1\n str r2, [r0]\n movs r2, #9\n" + HANDLER)
+    machine = boot("ldr r0, =0x40004000\n movs r2, #1\n str r2, [r0]\n movs r2, #9\n" + HANDLER)
     run(machine)
     assert r(machine, 2) == 1
 
@@ -131,7 +131,7 @@ typedef void (*vector)(void);
 static void reset(void);
 __attribute__((section(".vectors"), used)) const vector vectors[4] = {
     (vector)0x20010000, reset, reset, reset};
-static volatile unsigned *bad = (volatile unsigned *)0x40003000;
+static volatile unsigned *bad = (volatile unsigned *)0x40004000;
 __attribute__((noinline)) static unsigned probe(void)
 {
     return *bad;
@@ -142,7 +142,7 @@ __attribute__((noinline)) static void work(void)
 }
 static void reset(void)
 {
-    bad = (volatile unsigned *)0x40003000;
+    bad = (volatile unsigned *)0x40004000;
     work();
     for (;;)
         __asm volatile("wfi");
