@@ -17,6 +17,7 @@ from stand_in import Pretend, alive
 
 from hil.backend import renode_link
 from hil.backend import renode_process as module
+from hil.backend.base import Counters
 from hil.backend.renode import RenodeBackend
 from hil.backend.renode_process import find, version
 from hil.board import PROJECT_DIR, board_names, load_board
@@ -213,6 +214,28 @@ def test_what_is_no_image_for_the_board_is_refused(pretend: Pretend, elf: Path) 
 
 
 # While it runs
+
+
+def test_much_is_handed_over_in_portions_that_the_firmware_has_room_for(
+    pretend: Pretend, elf: Path, renode: RenodeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend()
+    transport = renode.open(BOARD, elf, None)
+    portions = []
+    exchange = renode.link.exchange
+
+    def noted(data: bytes, limit_s: float) -> tuple[int, bytes]:
+        portions.append(len(data))
+        return exchange(data, limit_s)
+
+    monkeypatch.setattr(renode.link, "exchange", noted)
+    data = bytes(range(256)) * 50
+    transport.write(data[:100])
+    transport.write(data[100:])
+    assert transport.read(1.0) + transport.read(1.0) == data
+    assert sum(portions) == len(data)
+    assert max(portions) < 8192  # LINK_RECEIVE_SIZE in firmware/src/port/cortex_m/link.h
+    assert renode.counters() == Counters(len(data), None)
 
 
 def test_one_that_ends_in_between_is_told_with_its_reason(
