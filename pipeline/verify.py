@@ -26,6 +26,9 @@ MAX_ACTIVATION: Final = 2**22
 #: Operators that move values without reading them.
 MOVING: Final = frozenset({*shape.INPUTS, *view.VIEWS, "CONCATENATION", "PACK"})
 
+#: Operators that remember; their own checks say which of their inputs are states.
+STATEFUL: Final = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"})
+
 #: What a model may take, and what it may give.
 INPUT_TYPES: Final = ("int8", "uint8", "float32")
 OUTPUT_TYPES: Final = (*INPUT_TYPES, "int32", "int64")
@@ -157,6 +160,8 @@ def _out_of_order(graph: Graph, op: Op, ready: Collection[int]) -> Iterator[str]
     for tensor in (graph.tensors[i] for i in op.inputs if i != ABSENT):
         if tensor.data is None and not tensor.variable and tensor.index not in ready:
             yield f"{where} reads tensor {tensor.index} before it is made"
+    if op.name not in STATEFUL and any(graph.tensors[i].variable for i in op.inputs if i != ABSENT):
+        yield f"{where} reads a state"
     if not graph.activations(op):
         yield f"{where} reads constants only"
     target = graph.output_of(op)

@@ -170,6 +170,15 @@ def test_operators_that_are_not_supported_and_those_in_a_wrong_form_are_named_at
     assert "\n" not in said
 
 
+def test_a_state_is_for_operators_that_remember() -> None:
+    builder = Builder()
+    source, target = builder.tensor((1, 4), scale=0.5), builder.tensor((2, 2), scale=0.5)
+    wanted = builder.tensor((2,), "int32", variable=True)
+    builder.op("RESHAPE", [source, wanted], [target])
+    with pytest.raises(InputError, match=r"RESHAPE at layer 0 .* reads a state"):
+        verify(parse_tflite(builder.finish([source], [target]), "m"), "m")
+
+
 def test_sums_that_can_leave_32_bits_are_refused() -> None:
     """TFLM's accumulator is an int32 whose overflow is undefined."""
     for bias, good in ((2**31 - 1 - 256 * 127, True), (2**31 - 256 * 127, False)):
