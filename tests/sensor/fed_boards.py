@@ -34,8 +34,9 @@ class Running:
         self.backend.move_sensor(feed, real_time=False)
         self.backend._options += options
         transport = self.backend.open(board, image(board), None)
-        self.device = Device(transport, timeout=0.2)
-        self.device.identify(expect_board=board.name)
+        # Patient: without the compiled hook, on a machine with other work, all takes its time.
+        self.device = Device(transport, timeout=0.2, patience=60.0)
+        self.device.identify(expect_board=board.name, deadline=60.0)
 
 
 def around(fed: NDArray[np.int16], first: int, count: int) -> NDArray[np.int16]:
