@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.stats import norm
 
 from hil.record import Column, Correction, Run
 from hil.verdict.drift import (
@@ -51,7 +52,8 @@ STAGES: Final = {
 
 @dataclass(frozen=True)
 class Significance:
-    """One test of the family. family_p: its p-value by Holm, to be compared with FAMILY_ERROR.
+    """One test of the family. family_p: its p-value by Holm, to be compared with FAMILY_ERROR;
+    among: so many tests.
 
     kind: "step" (first → second), "total" (float → int8 over several steps), "shares" (the classes
     that column `second` predicts against the true ones), "undone" (a correction of the windows, by
@@ -63,11 +65,23 @@ class Significance:
     second: str
     p: float
     family_p: float = 1.0
+    among: int = 1
 
     @property
     def significant(self) -> bool:
         """Whether it stands in its family."""
         return self.family_p < FAMILY_ERROR
+
+    def wanting(self, deviate: float) -> float:
+        """Return how many times the windows it would take to stand as the first of its family.
+
+        deviate: how many standard errors its change is from none, which grows with the root of the
+        windows. 1 where it stands; infinity where there is no change.
+        """
+        if self.significant:
+            return 1.0
+        enough = float(norm.isf(FAMILY_ERROR / self.among / 2))
+        return max(1.0, enough / deviate) ** 2 if deviate > 0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -97,8 +111,9 @@ class Step:
     def needed(self, limit: float) -> int | None:
         """Return how many windows in all would settle the loss against `limit`, a share.
 
-        At the same proportions, and with as many recordings for each window as here. None: no
-        number up to MAX_WINDOWS would.
+        At the same proportions, and with as many recordings for each window as here: its interval
+        excludes the limit and, for a loss above it, its test is significant. None: no number up to
+        MAX_WINDOWS would.
         """
         half = (self.loss.high - self.loss.low) / 2
         if self.table is None:
@@ -108,7 +123,17 @@ class Step:
             # What resampling by recording widens the interval by, more windows have to narrow.
             wider = max(1.0, 2 * half / (alone.high - alone.low))
             windows = (windows_needed(self.table, limit) or math.inf) * wider**2
+        if self.loss.value > limit and self.test is not None:
+            windows = max(windows, self.windows * self.test.wanting(self._deviate()))
         return math.ceil(windows) if windows < MAX_WINDOWS else None
+
+    def _deviate(self) -> float:
+        """Return the change in its standard errors: of discordant windows, else by its p-value."""
+        if self.table is not None:
+            discordant = self.table.only_first + self.table.only_second
+            net = abs(self.table.only_first - self.table.only_second)
+            return net / math.sqrt(discordant) if discordant else 0.0
+        return float(norm.isf(self.test.p / 2)) if self.test is not None else 0.0
 
 
 def pairs(run: Run) -> Iterator[tuple[str, Column, Column]]:
@@ -172,7 +197,8 @@ def family(run: Run) -> tuple[Significance, ...]:
     """Return every test of the run, with the p-values that Holm's method gives them together."""
     found = [*_step_tests(run), *_share_tests(run), *_shift_tests(run)]
     adjusted = holm([test.p for test in found])
-    return tuple(replace(t, family_p=p) for t, p in zip(found, adjusted, strict=True))
+    count = len(found)
+    return tuple(replace(t, family_p=p, among=count) for t, p in zip(found, adjusted, strict=True))
 
 
 def test_of(run: Run, kind: str, second: str) -> Significance | None:

@@ -58,8 +58,10 @@ KINDS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "offset": (
         "shift",
-        "have an offset that people do not differ in",
-        "measure the sensor's offset in a still pose and subtract it",
+        "are off in one channel by more than people differ in (a sensor's offset, or a wrist held "
+        "otherwise)",
+        "a still pose tells which: subtract a sensor's offset; turn the axes of another mounting, "
+        "or train on such people",
     ),
 }
 ANOTHER_UNIT: Final = (

@@ -15,8 +15,8 @@ from hil.verdict.diagnose import diagnose
 from hil.verdict.drift import column
 from hil.verdict.findings import Finding
 from hil.verdict.flips import change_kinds, class_changes
-from hil.verdict.stats import FAMILY_ERROR, holm
-from hil.verdict.steps import family, held_out, steps, total_step
+from hil.verdict.stats import FAMILY_ERROR, Interval, holm
+from hil.verdict.steps import Significance, Step, family, held_out, steps, total_step
 
 ALREADY = [*range(0, 300, 10)]  # what good_run has wrong in every column
 
@@ -145,6 +145,18 @@ def test_few_recordings_are_no_proof_however_many_windows() -> None:
     run = with_held_out(replace(run, windows=two), wrong=(), recordings=2)
     assert not steps(run)[0].significant
     assert of_stage(run, "data")[0].severity == "ok"
+
+
+def test_a_loss_whose_test_does_not_stand_asks_for_the_windows_that_it_takes() -> None:
+    """The interval excludes the limit already: it is the test that wants more."""
+    step = Step("data", "a", "b", Interval(0.25, 0.05, 0.45), None, (None, None), 300,
+                Significance("step", "a", "b", 0.08, 0.56, 7))  # fmt: skip
+    needed = step.needed(0.02)
+    assert needed is not None
+    # z of 0.01 / 7 two-sided is 3.19, of 0.08 it is 1.75.
+    assert needed == pytest.approx(300 * (3.19 / 1.75) ** 2, rel=0.01)
+    sure = replace(step, test=Significance("step", "a", "b", 0.0001, 0.0007))
+    assert (sure.needed(0.02) or 0) <= 300
 
 
 def test_more_recordings_are_asked_for_where_windows_are_alike() -> None:
