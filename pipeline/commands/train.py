@@ -34,7 +34,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 #: is made anew whenever it differs.
 CODE: Final = (
     "pipeline/data/*.py", "pipeline/train/*.py", "pipeline/commands/train.py",
-    "pipeline/preprocess.py", "pipeline/evaluate.py", "hil/vectors.py",
+    "pipeline/preprocess.py", "pipeline/evaluate.py", "hil/sensor/resample.py", "hil/vectors.py",
 )  # fmt: skip
 
 
