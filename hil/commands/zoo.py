@@ -9,6 +9,7 @@ from pathlib import Path
 from hil.board import PROJECT_DIR
 from hil.errors import InputError
 from hil.strict_json import read_json, to_json
+from hil.zoo import outsiders
 from hil.zoo.collection import collect, healthy_specimens, specimens
 from hil.zoo.faults import FAULTS
 from hil.zoo.healthy import train_missing
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="each fault once, on one board")
     parser.add_argument(
         "--clean", type=int, metavar="N", help="only N runs without a fault, over 12 models"
+    )
+    parser.add_argument(
+        "--outsiders", action="store_true", help="only the faults that no rule was made for, once"
     )
     parser.add_argument("--only", metavar="NAME", help="faults whose name begins so")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
@@ -47,6 +51,8 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     if not 1 <= args.jobs <= 64:
         raise InputError(f"--jobs {args.jobs}: must be from 1 to 64")
+    if args.outsiders:
+        return _outsiders(args)
     result = score(collect(_wanted(args), args.out, args.jobs, quiet=args.json))
     _write(args.out / "score.json", to_json(result))
     lines = _compare(result, args)
@@ -56,6 +62,29 @@ def execute(args: argparse.Namespace) -> int:
         print(table(result))
         print("\n".join(f"worse than committed: {line}" for line in lines))
     return int(bool(lines))
+
+
+def _outsiders(args: argparse.Namespace) -> int:
+    """Run and print the faults of hil/zoo/outsiders.py; no score is a failure."""
+    if args.quick or args.only or args.clean is not None or args.accept:
+        raise InputError("--outsiders stands alone: leave out --quick, --clean, --only, --accept")
+    observations = collect(outsiders.specimens(), args.out, args.jobs, quiet=args.json)
+    with outsiders.admitted():
+        result = score(observations)
+    _write(args.out / "outsiders.json", to_json(result))
+    print(json.dumps({"score": to_json(result)}) if args.json else _each(result))
+    return 0
+
+
+def _each(result: Score) -> str:
+    """Return a line for each run, right or wrong, and the score."""
+    lines = []
+    for r in result.runs:
+        right = ", ".join(w for w in ("stage", "location", "cause") if getattr(r, w)) or "nothing"
+        place = f" at {r.found_location}" if r.found_location else ""
+        seen = f"right: {right}" if r.detectable else "not detectable by the zoo's rule"
+        lines.append(f"{r.fault}, {r.arch}: expected {r.expected}, found {r.found}{place}; {seen}")
+    return "\n".join([*lines, "", table(result)])
 
 
 def _wanted(args: argparse.Namespace) -> list[Specimen]:

@@ -16,10 +16,15 @@ from typing import Final
 from hil.errors import InputError
 from pipeline.emit_c import KERNEL_DIR, load_source, two_files
 from pipeline.emit_c.model import Source, generate
+from pipeline.ir import Graph
 from pipeline.plant import around, graph, kernel, preparation
+from pipeline.plant.rewriting import quantize_again
+from pipeline.tflite import parse_tflite
 
+#: The weights of the model before pruning, of every layer.
+UNPRUNED: Final = "unpruned"
 #: Name → how it is planted: in the graph, in the text of the C, or in both.
-CHANGES: Final = {*graph.CHANGES, *kernel.CHANGES, *around.CHANGES, *preparation.CHANGES}
+CHANGES: Final = {UNPRUNED, *graph.CHANGES, *kernel.CHANGES, *around.CHANGES, *preparation.CHANGES}
 
 Change = tuple[str, str, float]
 
@@ -35,6 +40,8 @@ def emit_planted(folder: Path, out: Path, changes: Sequence[Change]) -> None:
     for name, place, amount in changes:
         if name not in CHANGES:
             raise InputError(f"no change {name!r} can be planted")
+        if name == UNPRUNED:
+            planted = dataclasses.replace(planted, graph=_unpruned(folder, planted.graph))
         if name in graph.CHANGES:
             made = graph.CHANGES[name](planted.graph, graph.layer(planted.graph, place), amount)
             planted = dataclasses.replace(planted, graph=made)
@@ -46,6 +53,13 @@ def emit_planted(folder: Path, out: Path, changes: Sequence[Change]) -> None:
         (out / name).write_text(text, encoding="utf-8")
     for header in KERNEL_DIR.glob("nn_*.h"):
         (out / header.name).write_bytes(header.read_bytes())
+
+
+def _unpruned(folder: Path, pruned: Graph) -> Graph:
+    """Return the graph with constants of the model before pruning; identity and ranges stay."""
+    int8, floats = ((folder / f"{name}.tflite").read_bytes() for name in ("int8", "float"))
+    made = parse_tflite(quantize_again(int8, floats, {}), "unpruned")
+    return dataclasses.replace(made, sha256=pruned.sha256)
 
 
 def _in_text(text: str, source: Source, change: Change) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from hil.errors import InputError
 from pipeline.ir import Graph, Op
+from pipeline.options import Pool2DOptions
 from pipeline.plant.graph import layer
 from pipeline.plant.kernel import body_of
 
@@ -112,6 +113,40 @@ def trap(text: str, graph: Graph, place: str, amount: float) -> str:
     )
 
 
+def unsigned_max(text: str, graph: Graph, place: str, amount: float) -> str:
+    """Let a max-pool along the rows compare its codes as unsigned bytes."""
+    op = layer(graph, place)
+    if not isinstance(op.options, Pool2DOptions) or op.name != "MAX_POOL_2D":
+        raise InputError(f"{place} is no max-pool")
+    _, rows, columns, channels = graph.output_of(op).shape
+    width = columns * channels
+    return _wrap(
+        text,
+        op,
+        f"static uint8_t planted_largest[{rows * width}];\n",
+        f"""const uint8_t *x = (const uint8_t *)layer->inputs[0].data;
+    for (int i = 0; i < {rows * width}; i++) {{
+        planted_largest[i] = 0;
+        for (int k = 0; k < {op.options.filter_h}; k++) {{
+            const int at = (i / {width} * {op.options.stride_h} + k) * {width} + i % {width};
+            planted_largest[i] = x[at] > planted_largest[i] ? x[at] : planted_largest[i];
+        }}
+    }}""",
+        "memcpy(layer->output, planted_largest, sizeof planted_largest);",
+    )
+
+
+def mean_divisor(text: str, graph: Graph, place: str, amount: float) -> str:
+    """Let an average over places divide by `amount` instead of by how many they are."""
+    op = layer(graph, place)
+    count = graph.need(op, 0).size // graph.output_of(op).size
+    found = re.search(rf"nn_mean\w* model_{op.index}_\w+ = \{{[^{{]*\{{(\d+),", text)
+    if found is None:
+        raise InputError(f"{place} is no average with a multiplier")
+    made = round(int(found[1]) * count / amount)
+    return f"{text[: found.start(1)]}{made}{text[found.end(1) :]}"
+
+
 def no_reset(text: str, graph: Graph, place: str, amount: float) -> str:
     """Leave state as it is between windows: 0 the first statement of the reset is missing, 1 the
     second, 2 all of them.
@@ -130,5 +165,7 @@ CHANGES: Final[dict[str, Planted]] = {
     "late-write": late_write,
     "deep-stack": deep_stack,
     "trap": trap,
+    "unsigned-max": unsigned_max,
+    "mean-divisor": mean_divisor,
     "no-reset": no_reset,
 }

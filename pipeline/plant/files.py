@@ -65,6 +65,12 @@ def scale_range(folder: Path, place: str, amount: float) -> None:
     _again(folder, {target.index: (low * amount, high * amount)})
 
 
+def input_range(folder: Path, place: str, amount: float) -> None:
+    """Calibrate the model's input on values from −`amount` to `amount`, in standard deviations."""
+    (index,) = _graph(folder).inputs
+    _again(folder, {index: (-amount, amount)})
+
+
 def calibrate_on(folder: Path, place: str, amount: float) -> None:
     """Calibrate every layer on `amount` windows, all of the first one's class."""
     vectors = load_vectors(folder / "training.npz")
@@ -148,6 +154,22 @@ def prune_further(folder: Path, place: str, amount: float) -> None:
     _recalibrated(folder)
 
 
+def prune_filters(folder: Path, place: str, amount: float) -> None:
+    """Set a share `amount` of a layer's output channels to zero: those of the largest weights."""
+    path = folder / "pruned.tflite"
+    made = Rewriting(path.read_bytes(), "pruned")
+    op = layer(made.graph, place)
+    weights = constant(made.graph.need(op, WEIGHTS))
+    sizes = np.abs(weights).reshape(len(weights), -1).sum(axis=1)
+    cut = np.argsort(sizes)[-max(1, round(amount * len(sizes))) :]
+    for index in op.inputs[WEIGHTS : BIAS + 1]:
+        data = constant(made.graph.tensors[index])
+        data[cut] = 0.0
+        _put(made, index, data)
+    path.write_bytes(made.result())
+    _recalibrated(folder)
+
+
 def weaken(folder: Path, place: str, amount: float) -> None:
     """Put weights of a share `amount` of the rows of every layer in a random order: a training that
     was stopped, or never worked.
@@ -185,10 +207,12 @@ def _recalibrated(folder: Path) -> None:
 
 CHANGES: Final[dict[str, Callable[[Path, str, float], None]]] = {
     "scale-range": scale_range,
+    "input-range": input_range,
     "calibrate-on": calibrate_on,
     "coarse-weights": coarse_weights,
     "outlier-channel": outlier_channel,
     "prune-further": prune_further,
+    "prune-filters": prune_filters,
     "weaken": weaken,
     "favour-class": favour_class,
 }

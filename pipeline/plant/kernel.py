@@ -45,7 +45,8 @@ class Defect:
     lowest. zero_point, input_zero_point: added to the right ones. factor: of the multiplier.
     order: of the outputs. dropped: inputs of each sum, its last, that are left out. wraps: codes
     wrap around at the upper rail. overlap: outputs are written into the input's memory, so many
-    bytes behind its start, while it is still being read.
+    bytes behind its start, while it is still being read. unsigned: weights are
+    read as unsigned bytes.
     """
 
     rule: Rule = "tflm"
@@ -58,6 +59,7 @@ class Defect:
     dropped: int = 0
     wraps: bool = False
     overlap: int | None = None
+    unsigned: bool = False
 
 
 CHANGES: Final[dict[str, Callable[[float], Defect]]] = {
@@ -71,6 +73,7 @@ CHANGES: Final[dict[str, Callable[[float], Defect]]] = {
     "multiplier": lambda amount: Defect(factor=amount),
     "order": lambda amount: Defect(order=("neighbours", "reversed", "channels-first")[int(amount)]),
     "overlap": lambda amount: Defect(overlap=int(amount)),
+    "plain-char": lambda _amount: Defect(unsigned=True),
     "drop-inputs": lambda amount: Defect(dropped=int(amount)),
 }
 
@@ -114,9 +117,11 @@ def _kernel(graph: Graph, op: Op, defect: Defect, function: str) -> str:
     low, high = max(low, -defect.rails), min(high, defect.rails - 1)
     real = multiplier.astype(np.float64) * 2.0 ** (shift - 31)
     zero = source.zero_point + defect.input_zero_point
+    kind = "uint8_t" if defect.unsigned else "int8_t"
+    codes = weights.data.view(np.uint8) if defect.unsigned else weights.data
     return f"""\
 static int {function}(void) {{
-{array("int8_t", "weights", weights.data, "row by row")}\
+{array(kind, "weights", codes, "row by row")}\
 {array("int32_t", "bias", biases(graph, op, BIAS, outputs), "per row")}\
 {array("int32_t", "multiplier", multiplier, "per row")}\
 {array("int32_t", "shift", shift, "per row")}\

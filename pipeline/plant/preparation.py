@@ -36,7 +36,8 @@ class Defect:
     factor: of the samples' deviation from the mean. offset: added to the mean, in standard
     deviations. exchange: channel → the one it is read from. bytes: exchanged. wrap: samples are
     multiplied by so much in int16. codes_wrap: at the int8 rails. delay: samples. rate: of the true
-    one. smoothing: samples in a running mean.
+    one. smoothing: samples in a running mean. channel_major: the window is read channel by channel.
+    own_statistics: it is standardised by its own mean and deviation.
     """
 
     channels: tuple[int, ...] = ()
@@ -48,6 +49,8 @@ class Defect:
     delay: int = 0
     rate: float = 1.0
     smoothing: int = 1
+    channel_major: bool = False
+    own_statistics: bool = False
     rule: Rule = "half-away"
 
 
@@ -73,6 +76,8 @@ CHANGES: Final[dict[str, Callable[[str, float], Defect]]] = {
     "pre-delay": lambda place, amount: Defect(_channels(place), delay=int(amount)),
     "pre-rate": lambda place, amount: Defect(_channels(place), rate=amount),
     "pre-smoothing": lambda place, amount: Defect(_channels(place), smoothing=int(amount)),
+    "pre-channel-major": lambda _place, _amount: Defect(channel_major=True),
+    "pre-own-statistics": lambda _place, _amount: Defect(own_statistics=True),
     "pre-rounding": lambda _place, amount: Defect(
         rule=("half-even", "floor", "truncate")[int(amount)]
     ),
@@ -101,17 +106,21 @@ def _function(source: Source, defect: Defect) -> str:
     for c, other in (defect.exchange or {}).items():
         places[c] = other
     touched = np.isin(np.arange(channels), defect.channels).astype(np.int64)
+    length = tensor.elements // channels
+    at = f"c * {length} + t" if defect.channel_major else f"t * {channels} + planted_from[c]"
     limit = "code" if defect.codes_wrap else "(code < -128 ? -128 : (code > 127 ? 127 : code))"
+    constants = array("float", "planted_mean", mean, "counts, per channel")
+    constants += array("float", "planted_gain", gain, "codes per count, per channel")
+    own = _own_statistics(channels, length, float(tensor.scale)) if defect.own_statistics else ""
     return f"""\
-{array("float", "planted_mean", mean, "counts, per channel")}\
-{array("float", "planted_gain", gain, "codes per count, per channel")}\
+{own or constants}\
 {array("uint8_t", "planted_from", places, "channel that is read, per channel")}\
 {array("uint8_t", "planted_touched", touched, "whether the channel is concerned")}\
 static float planted_sample(const int16_t *raw, int t, int c) {{
-    const int last = {tensor.elements // channels - 1};
+    const int last = {length - 1};
     uint16_t bits;
     t = t < 0 ? 0 : (t > last ? last : t);
-    bits = (uint16_t)raw[t * {channels} + planted_from[c]];
+    bits = (uint16_t)raw[{at}];
     if (planted_touched[c] && {int(defect.swap_bytes)})
         bits = (uint16_t)(bits << 8 | bits >> 8);
     return (float)(int16_t)bits;
@@ -134,6 +143,7 @@ static float planted_read(const int16_t *raw, int t, int c) {{
 
 void model_preprocess(const int16_t *raw, int8_t *input) {{
     int i;
+    {"planted_measure(raw);" if own else ""}
     for (i = 0; i < model_INPUT_SIZE; i++) {{
         const int c = i % {channels};
         const float x = planted_read(raw, i / {channels}, c);
@@ -148,4 +158,30 @@ void model_preprocess(const int16_t *raw, int8_t *input) {{
         input[i] = (int8_t){limit};
     }}
 }}
+"""
+
+
+def _own_statistics(channels: int, length: int, scale: float) -> str:
+    """Return C that takes the constants from the window; a channel at rest has no deviation."""
+    return f"""\
+static float planted_mean[{channels}], planted_gain[{channels}];
+
+static void planted_measure(const int16_t *raw) {{
+    int t, c;
+    for (c = 0; c < {channels}; c++) {{
+        double sum = 0.0, squares = 0.0, root = 1.0, variance;
+        for (t = 0; t < {length}; t++)
+            sum += raw[t * {channels} + c];
+        for (t = 0; t < {length}; t++) {{
+            const double rest = raw[t * {channels} + c] - sum / {length};
+            squares += rest * rest;
+        }}
+        variance = squares / {length} + 1e-6;
+        for (t = 0; t < 64; t++)
+            root = (root + variance / root) / 2.0; /* Newton: no libm */
+        planted_mean[c] = (float)(sum / {length});
+        planted_gain[c] = (float)(1.0 / (root * {scale!r}));
+    }}
+}}
+
 """

@@ -63,8 +63,9 @@ def quantize_again(
 ) -> bytes:
     """Return the int8 model of a float model's weights, activations in `ranges`.
 
-    ranges: int8 tensor → (lowest, highest) real value, for outputs whose range is another than it
-    was. bits: layer → bits of its weights, where fewer than eight. An LSTM stays as it is.
+    ranges: int8 tensor → (lowest, highest) real value, for the input and outputs whose range is
+    another than it was. bits: layer → bits of its weights, where fewer than eight. An
+    LSTM stays as it is.
     """
     made = Rewriting(int8, "int8")
     source = parse_tflite(floats, "float")
@@ -74,6 +75,10 @@ def quantize_again(
         if t.quantization is not None and t.data is None and t.quantization.scale.size == 1
     }
     pairs = {a.index: b for a, b in zip(weighted(made.graph), weighted(source), strict=True)}
+    for index in made.graph.inputs:
+        if index in ranges:
+            scales[index] = quantization_of(*ranges[index])
+            _put_scale(made, made.graph.tensors[index], *scales[index])
     for op in made.graph.ops:
         target = made.graph.output_of(op)
         if op.name in KEEPS_SCALE:
