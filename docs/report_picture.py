@@ -18,7 +18,7 @@ from hil.zoo.faults import FAULTS
 
 FAULT: Final = FAULTS["quantization-narrow-range"]
 SEVERITY: Final = 2
-SIZE: Final = "1180,1330"
+SIZE: Final = "1120,1360"
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ from hil.verdict.rules.wording import percent, plural, points
 from hil.verdict.stats import Interval
 from hil.verdict.steps import held_out, steps
 
+#: Lines of evidence that one screen has room for; the first ones carry the conclusion.
+EVIDENCE: Final = {"problem": 6, "note": 3}
+
 MARKS: Final = {"problem": "✗", "note": "•", "ok": "✓"}
 
 
@@ -183,7 +186,9 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
         lines.append(f"{MARKS[f.severity]} {clean(f.headline, 400)}")
         if f.severity == "ok":
             continue
-        lines += [f"    {clean(text, 400)}" for text in f.evidence]
+        lines += [f"    {clean(text, 400)}" for text in f.evidence[: EVIDENCE[f.severity]]]
+        more = len(f.evidence) - EVIDENCE[f.severity]
+        lines += [f"    … {more} more in the report and in --json"] if more > 0 else []
         lines += [f"    → {clean(f.remedy, 400)}"] if f.remedy else []
     return lines
 

@@ -95,7 +95,7 @@ def test_hostile_names_stay_text(name: str) -> None:
     check(name)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.text(min_size=1, max_size=60))
 @example("\u2028")
 def test_any_name_stays_text(name: str) -> None:
@@ -127,7 +127,7 @@ SMALL = to_json(full_run(windows=6))
 PATHS = paths(SMALL)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(PATHS), LEAVES), min_size=1, max_size=3))
 def test_a_record_with_wrong_values_is_refused_or_rendered(
     tmp_path: Path, changes: list[tuple[tuple[Any, ...], Any]]
