@@ -53,9 +53,11 @@ from hil.run.spread import (
     rotation,
 )
 from hil.vectors import Vectors, load_vectors
-from hil.verdict.motion import GRAVITY_G, MAX_GYRO_RMS
+from hil.verdict.motion import GRAVITY_G, MAX_GYRO_RMS, RANGE_RATIO
 
 INT16_ENDS: Final = (-32768, 32767)
+#: People turn by rates that differ by less than this; degrees and radians differ by 57.3.
+UNIT_RATIO: Final = 2.0
 #: Standard deviations between training subjects beyond which an amplitude or offset is undone.
 UNUSUAL: Final = 2.0
 
@@ -115,31 +117,42 @@ def _candidates(pairs: Pairing, values: F64) -> list[Change]:
         found = distance.to(change.apply(target))
         if change.kind not in best or found < best[change.kind][0]:
             best[change.kind] = (found, change)
-    return [change for _, change in best.values()] + _unit(values) + _factors(pairs) + _moved(pairs)
+    (length,) = everything(pairs.training, pairs.target).effects(gravity)
+    sized = _unit(values, math.exp(length.value)) or _factors(pairs, length)
+    return [change for _, change in best.values()] + sized + _moved(pairs)
 
 
-def _unit(values: F64) -> list[Change]:
-    """Return the factors that bring impossible values back to the units they should have."""
+def _unit(values: F64, ratio: float) -> list[Change]:
+    """Return the factors that bring impossible values back to the units they should have.
+
+    ratio: of gravity's length to training's.
+    """
     gravity_g, rate = gravity_norm(values), gyro_rms(values)
     factor = [1.0] * 6
-    if not GRAVITY_G[0] <= gravity_g <= GRAVITY_G[1]:
+    if not GRAVITY_G[0] <= gravity_g <= GRAVITY_G[1] and not 1 < ratio < RANGE_RATIO:
         factor[:3] = [1 / 9.80665 if gravity_g > 1 else 9.80665] * 3
     if rate > MAX_GYRO_RMS:
         factor[3:] = [math.pi / 180] * 3
     return [scaled("unit", factor)] if set(factor) != {1.0} else []
 
 
-def _factors(pairs: Pairing) -> list[Change]:
-    """Return the factor of the sensor whose values are unusual: gravity's, or the rates' mean."""
+def _factors(pairs: Pairing, length: Effect) -> list[Change]:
+    """Return the factor of the sensor whose values are unusual: gravity's, or the rates' mean.
+
+    length: gravity's effect.
+    """
     rates = pairs.effects(amplitudes)[3:]
     found = [
-        ([0, 1, 2], everything(pairs.training, pairs.target).effects(gravity)[0]),
+        ([0, 1, 2], length),
         ([3, 4, 5], _mean(rates)),
     ]
     unusual = [(where, e) for where, e in found if abs(e.subjects or 0) > UNUSUAL]
     if not unusual:
         return []
     where, effect = max(unusual, key=lambda item: abs(item[1].subjects or 0))
+    degrees = math.copysign(math.log(180 / math.pi), -effect.value)
+    if where[0] >= 3 and abs(effect.value + degrees) < math.log(UNIT_RATIO):
+        return [scaled("unit", [1.0] * 3 + [math.exp(degrees)] * 3)]
     factor = [math.exp(-effect.value) if c in where else 1.0 for c in range(6)]
     return [scaled("amplitude", factor)]
 

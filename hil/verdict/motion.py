@@ -7,6 +7,9 @@ from typing import Final
 
 #: The earth's pull on a moving arm stays well within these (g); outside, the unit is another one.
 GRAVITY_G: Final = (0.3, 3.0)
+#: A range is wrong by a power of two, of which 2 and 4 occur; m/s² for g by 9.8. Beyond the middle
+#: between 4 and 9.8 (in their logarithms) it is the unit.
+RANGE_RATIO: Final = 6.3
 #: No arm turns faster than this on average (rad/s).
 MAX_GYRO_RMS: Final = 15.0
 #: Gravity is the same for everybody. The median length of a window's mean acceleration differs by

@@ -8,7 +8,7 @@ from typing import Final
 from hil.errors import clean
 from hil.record import ChannelShift, DataShift, Effect, Run
 from hil.verdict.findings import Finding
-from hil.verdict.motion import GRAVITY_G, GRAVITY_RATIO, MAX_GYRO_RMS, another_unit
+from hil.verdict.motion import GRAVITY_G, GRAVITY_RATIO, MAX_GYRO_RMS, RANGE_RATIO, another_unit
 from hil.verdict.rules.undone import correction, effect_of, gain_text
 from hil.verdict.rules.wording import percent, problem
 
@@ -50,6 +50,8 @@ def _units(run: Run, shift: DataShift) -> list[Finding]:
     for what, unit, pair, (low, high), channels, other in tests:
         if pair is None or low <= pair[1] <= high or not low <= pair[0] <= high:
             continue
+        if unit == "g" and 1 < pair[1] / pair[0] < RANGE_RATIO:
+            continue  # another range: `_range`
         cause, told, undone = "unit", "another unit", fixed
         remedy = f"convert {other} to {unit} before the windows are written"
         if pair[0] > 0 and pair[1] > 0 and not another_unit(pair[1] / pair[0]):

@@ -56,6 +56,11 @@ KINDS: Final[dict[str, tuple[str, str, str]]] = {
         "have another amplitude than people differ in",
         "check the range that the sensor driver sets against the one stated (units per count)",
     ),
+    "unit": (
+        "unit",
+        "have rates of rotation in another unit (degrees for radians, or radians for degrees)",
+        "convert the angular rates to rad/s before the windows are written",
+    ),
     "offset": (
         "shift",
         "are off in one channel by more than people differ in (a sensor's offset, or a wrist held "

@@ -92,6 +92,8 @@ PLANTED: dict[str, tuple[str, str | None, Change3]] = {
     ),
     "axes of one sensor exchanged": ("shift", "ay, az", lambda x: x[..., [0, 2, 1, 3, 4, 5]]),
     "twice the range": ("amplitude", "ax, ay, az", lambda x: x * np.array([2] * 3 + [1] * 3)),
+    "four times the range": ("amplitude", "ax, ay, az", lambda x: x * np.array([4] * 3 + [1] * 3)),
+    "radians for degrees": ("unit", "wx, wy, wz", lambda x: x * np.array([1] * 3 + [1 / 57.3] * 3)),
     "half the rate of turn": (
         "amplitude", "wx, wy, wz", lambda x: x * np.array([1] * 3 + [0.4] * 3)
     ),
