@@ -11,7 +11,23 @@ from hil.zoo.score import Rate, Score
 def table(score: Score) -> str:
     """Return the score as lines."""
     return "\n".join(
-        [*_misses(score), "", *_matrix(score), "", *_faults(score), "", *_rates(score)]
+        [
+            _size(score),
+            *_misses(score),
+            "",
+            *_matrix(score),
+            "",
+            *_faults(score),
+            "",
+            *_rates(score),
+        ]
+    )
+
+
+def _size(score: Score) -> str:
+    return (
+        f"{len(score.runs)} runs with one fault, {score.pairs.total} with two, "
+        f"{score.clean_alarms.total} with none"
     )
 
 

@@ -26,6 +26,10 @@ WIDTHS: Final = (16, 24, 8, *(n for n in range(31, 8, -1) if n not in (16, 24)))
 MOST_DROPPED: Final = 64
 #: A factor is estimated from rounded codes: so many of them may be one step off.
 OFF_BY_ONE: Final = 0.05
+#: Factors that are looked through, close enough together to be one code apart at the rails.
+FACTORS: Final = tuple(float(f) for f in np.geomspace(0.25, 4.0, 1500))
+#: Values that they are tried on.
+MOST_SCANNED: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -228,23 +232,24 @@ def _edges(layer: Layer, down: Window, across: Window, outside: int) -> I64:
 def _factor(layer: Layer) -> bool:
     """Whether one factor on every multiplier, and codes that wrap, give the device's codes.
 
-    The factor is what values that cannot have wrapped say, then all of them.
+    Rounded codes leave the factor open by a little: the one that gives most of them is taken.
     """
     s = sums_of(layer)
-    real = s.real
-    codes = layer.actual.reshape(real.shape).astype(np.float64) - s.zero_point
-    small = (np.abs(real) > 4) & (np.abs(real) < 32) & (codes + s.zero_point > s.low)
-    if small.sum() < 4:
-        return False
-    factor = float(np.median(codes[small] / real[small]))
-    for _ in range(3):
-        whole = codes + 256 * np.rint((factor * real - codes) / 256)
-        near = np.abs(whole - factor * real) < 8
-        if not near.any() or abs(factor) < 0.01:
-            return False
-        factor = float((whole[near] @ real[near]) / (real[near] @ real[near]))
-    # To what rounded codes leave open, the factor that gives most of them.
-    return any(_wraps(s, f * real, codes) for f in factor * np.linspace(0.997, 1.003, 121))
+    real, codes = s.real, layer.actual.reshape(s.real.shape).astype(np.float64) - s.zero_point
+    step = -(-real.size // MOST_SCANNED)
+    some, theirs = real.ravel()[::step], codes.ravel()[::step]
+
+    def near(factor: float) -> int:
+        return int((_circular(factor * some - theirs) <= 1).sum())
+
+    best = max(FACTORS, key=near)
+    return any(_wraps(s, f * real, codes) for f in best * np.linspace(0.998, 1.002, 81))
+
+
+def _circular(difference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far codes are apart that wrap around."""
+    apart: NDArray[np.float64] = np.abs((difference + 128) % 256 - 128)
+    return apart
 
 
 def _wraps(s: Sums, real: NDArray[np.float64], codes: NDArray[np.float64]) -> bool:
@@ -253,7 +258,7 @@ def _wraps(s: Sums, real: NDArray[np.float64], codes: NDArray[np.float64]) -> bo
     if not (made + s.zero_point > s.high).any():
         return False
     for below in (made, np.maximum(made, s.low - s.zero_point)):
-        off = np.abs((below - codes + 128) % 256 - 128)
+        off = _circular(below - codes)
         if off.max() <= 1 and (off > 0).mean() <= OFF_BY_ONE:
             return True
     return False

@@ -25,6 +25,8 @@ UNITS: Final = {
     "degrees instead of radians": 180 / math.pi,
     "radians instead of degrees": math.pi / 180,
     "thousandths of a unit": 1000.0,
+    # What gyroscopes state a count in.
+    "thousandths of degrees instead of radians": 1000 * 180 / math.pi,
 }
 #: A factor this close to a unit's is taken for it: the nearest other cause is much further off.
 UNIT_TOLERANCE: Final = 0.03
@@ -61,7 +63,9 @@ def input_causes(given: InputEvidence) -> list[Cause]:
             return [Cause(name, c, text) for c in wrong]
     told = {c: _channel(data, c) for c in wrong}
     unsure = [c for c in wrong if told[c].name == "inputs-differ"]
-    told |= {cause.channel: cause for cause in in_time(data, unsure)}
+    # Off by a step here and there may be what a filter does to a channel that hardly moves.
+    weak = [c for c in wrong if told[c].name == "rounding"]
+    told |= {cause.channel: cause for cause in in_time(data, unsure, weak)}
     return [told[c] for c in sorted(told)]
 
 

@@ -29,16 +29,18 @@ GONE: Final = 0.9
 Mask = NDArray[np.bool_]
 
 
-def in_time(data: Samples, channels: Sequence[int]) -> list[Cause]:
+def in_time(data: Samples, channels: Sequence[int], weak: Sequence[int] = ()) -> list[Cause]:
     """Return the cause that all of `channels` have, else one for each that has one alone.
 
-    A cause of several channels is told of every further one that it explains as well.
+    A cause of several channels is told of every further one that it explains as well, that of one
+    channel of those in `weak`, of which little else is known.
     """
     if not channels:
         return []
     for name, text, found in _shared(data, channels):
         if set(channels) <= set(found):
-            return [Cause(name, c, text) for c in (found if len(channels) > 1 else channels)]
+            kept = [c for c in found if len(channels) > 1 or c in channels or c in weak]
+            return [Cause(name, c, text) for c in kept]
     if len(channels) == 1:
         return []
     return [cause for c in channels for cause in in_time(data, [c])]
