@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_device import FakeBackend
+from trained import write_trained
 
 from hil.run.steps import Options, run
 from hil.vectors import Vectors
@@ -18,7 +19,6 @@ from hil.verdict.drift import accuracy
 from pipeline.data.load import choose_classes, load
 from pipeline.data.recordings import cut
 from pipeline.data.split import Split, split_by_subject
-from pipeline.model_folder import Draft, write_folder
 from pipeline.preprocess import Preprocessing
 
 RIGHT, LEFT = 1, 0
@@ -44,19 +44,7 @@ def folder_of_right_arms(out: Path, classes: str | None, patch: pytest.MonkeyPat
     data = load("watch")
     split = split_by_subject(cut(data, choose_classes("watch", classes, data)))
     right = Split(*(side(part, RIGHT) for part in (split.train, split.validation, split.test)))
-    preprocessing = build.fit_preprocessing(right.train)
-    built = build.build("cnn", right, preprocessing, 1, EPOCHS)
-    manifest = split.test.manifest
-    write_folder(
-        out,
-        Draft(
-            name="right-arms", arch="cnn", classes=manifest.classes, channels=manifest.channels,
-            models=built.models, float_file="pruned.tflite", stages=built.stages,
-            variants=built.variants, preprocessing=build.constants(preprocessing),
-            vectors=side(split.test, LEFT), training=right.train, compression=built.compression,
-            keras_accuracy=built.keras_accuracy, command="", seed=1, versions={},
-        ),
-    )  # fmt: skip
+    write_trained(out, "right-arms", right, side(split.test, LEFT), EPOCHS)
 
 
 @pytest.mark.train
@@ -92,4 +80,5 @@ def test_left_arms_are_named_as_data_shift_and_mirrored_back(
     )
     print("\n".join([first.headline, *first.evidence]))
     assert before.value < 0.6 < after
-    assert first.effect_high < -0.2  # mirroring returns more than 20 points, surely
+    # Resampled by recording, of which there are nine: mirroring surely returns 10 points and more.
+    assert first.effect_high < -0.1
