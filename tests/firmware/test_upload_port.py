@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,10 @@ import pytest
 import serial
 from fake_bootloader import NANO, PAGE, FakeBootloader, image_of
 
+from hil.backend import hardware
+from hil.backend.hardware import HardwareBackend
 from hil.backend.host import build_host
+from hil.device import Device
 from hil.errors import InputError, LinkError
 from hil.upload import hello
 from hil.upload import port as upload_port
@@ -177,3 +182,45 @@ def test_firmware_that_says_nothing_is_told(bus: Bus, back: list[Listed], words:
     port = upload_port.Port("/dev/b", BOOTLOADER, "ABC", "1-2", "")
     with pytest.raises(LinkError, match=f"written and verified, but the board {words}.*double-tap"):
         hello.wait_for_hello(NANO, port, timeout=0.05)
+
+
+def test_a_board_that_hangs_is_restarted_through_its_bootloader(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its main loop answers nothing, but the touch is heeded by its USB interrupts."""
+    program, bootloader = build_host(NANO, None), FakeBootloader()
+    bootloader.start()
+    processes: list[subprocess.Popen[str]] = []
+
+    def plug() -> Listed:
+        process = subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout is not None
+        return Listed(process.stdout.readline().strip(), SKETCH)
+
+    hung = plug()
+    bus.now = [hung]
+    monkeypatch.setattr(hardware, "POLL_S", 0.01)
+    backend = HardwareBackend()
+    device = Device(backend.open(NANO, None, hung.device), patience=0.3)
+    before = device.identify()
+    bus.on_touch = lambda: bus.later.extend([[], [Listed(bootloader.port, BOOTLOADER)]])
+    processes[0].send_signal(signal.SIGSTOP)
+
+    def come_back() -> None:
+        assert bootloader.restarted.wait(10)
+        bus.now = [plug()]
+
+    thread = threading.Thread(target=come_back)
+    thread.start()
+    device.guard(backend.revive)
+    assert device.memory() is not None, "asked of the hung board, answered by the restarted one"
+    thread.join()
+    assert bus.touched == [(hung.device, 1200, False)]
+    assert bootloader.commands == ["K"], "nothing was written"
+    assert device.identity.boot_id != before.boot_id
+    device.close()
+    bootloader.stop()
+    for process in processes:
+        process.kill()
+        process.communicate()
