@@ -130,7 +130,7 @@ def test_a_sketch_is_never_flashed_over(program: Path, monkeypatch: pytest.Monke
             return super().open(board, program, None)
 
     uploads: list[Board] = []
-    monkeypatch.setattr("hil.run.target.load", lambda _: OnAPort())
+    monkeypatch.setattr("hil.run.target.load", lambda *_: OnAPort())
     monkeypatch.setattr("hil.run.target.upload", lambda board, _: uploads.append(board))
     board, other = load_board("nano33"), MODEL.with_name("dense")
     options = Options(board, "hardware", "/dev/ttyX", other, None, 5, 2.0, "a test", quiet=True)
