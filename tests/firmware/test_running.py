@@ -5,6 +5,7 @@ Faults are planted by overwriting `hal_link`, which a LINK request calls.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,11 +141,13 @@ def test_a_fault_before_the_stack_is_deep_is_reported_whole(running: Running) ->
     # The first instruction that uses the stack: a handler that began at the stack's top would
     # overwrite the frame that it reads.
     running.device.identify()
-    first = running.symbols["start"]
+    first = running.symbols["start_program"]
     good = running.backend.request("peek", address=first, size=2)["data"]
     running.backend.request("poke", address=first, data=UDF.hex())
     running.backend.request("reset", kind="pin")
+    deadline = time.monotonic() + 60
     while running.backend.request("crash")["count"] < 1:
+        assert time.monotonic() < deadline, "no crash"
         running.transport.read(0.01)
     running.backend.request("poke", address=first, data=good)
     assert running.device.identify().reset_cause == "FAULT"

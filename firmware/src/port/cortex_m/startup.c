@@ -25,7 +25,7 @@ __attribute__((naked, noreturn)) void reset_entry(void) {
                    "isb\n\t"
                    "ldr r0, =_stack_top\n\t"
                    "msr msp, r0\n\t"
-                   "b start\n\t"
+                   "b start_program\n\t"
                    ".ltorg");
 }
 
@@ -66,7 +66,7 @@ static void load_data(void) {
         *word = 0U;
 }
 
-__attribute__((noreturn, used)) static void start(void) {
+__attribute__((noreturn, used)) static void start_program(void) {
     quiet_interrupts();
     enable_core();
     retained_start();
