@@ -19,8 +19,8 @@ from hil.wire.session import LAST_SEQUENCE, Counters, Session
 #: A frame must at least carry a staged request.
 LEAST_BODY: Final = 64
 
-#: Seconds for a device that came back to say hello.
-REVIVAL_S: Final = 10.0
+#: Seconds for a device that came back to say hello: long enough to press a reset button.
+REVIVAL_S: Final = 30.0
 
 Clock = Callable[[], float]
 
@@ -53,7 +53,7 @@ class Connection:
         self._welcome: Callable[[HelloReply], None] = lambda _: None
         self._answered_at_rescue = -1
 
-    def guard(self, rescue: Rescue, welcome: Callable[[HelloReply], None]) -> None:
+    def guard(self, rescue: Rescue | None, welcome: Callable[[HelloReply], None]) -> None:
         """From now on, go on after `rescue` where the device goes away or hangs.
 
         `welcome` gets the HELLO of the device that came back, and raises where it is another one.

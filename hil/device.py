@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from zlib import crc32
@@ -113,12 +113,18 @@ class Device:
         who.verify(self._identity, expected)
         return self._identity
 
-    def guard(self, rescue: Rescue) -> None:
-        """From now on, go on after `rescue` where the device goes away or hangs.
+    def guard(self, rescue: Rescue | None, succeeded: Callable[[], None] = lambda: None) -> None:
+        """From now on, go on after `rescue` where the device goes away or hangs; None: no more.
 
-        What comes back must be the device that was identified: IdentityError otherwise.
+        What comes back must be the device that was identified, IdentityError otherwise; then
+        `succeeded` is called.
         """
-        self._link.guard(rescue, self._welcome_back)
+
+        def welcome(hello: msg.HelloReply) -> None:
+            self._welcome_back(hello)
+            succeeded()
+
+        self._link.guard(rescue, welcome)
 
     def _welcome_back(self, hello: msg.HelloReply) -> None:
         back, gone = who.from_hello(hello), self.identity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hil.board import Board
 from hil.errors import InputError, LinkError, clean
@@ -71,6 +72,17 @@ def running(board: Board) -> list[Port]:
     return [p for p in serial_ports() if p.usb_id == board.usb_ids[0]]
 
 
+def resolve(boards: list[Port], asked: str) -> str:
+    """Return the device that `asked` means: a USB serial number of one of `boards`, or a name."""
+    by_number = [p.device for p in boards if p.serial_number and p.serial_number == asked]
+    return by_number[0] if len(by_number) == 1 else _real(asked)
+
+
+def _real(device: str) -> str:
+    """Return what a link such as /dev/serial/by-id/… leads to; a URL stays as it is."""
+    return str(Path(device).resolve()) if Path(device).is_symlink() else device
+
+
 def find(board: Board, asked: str | None) -> str:
     """Return the board's port: as `asked`, by name, URL or USB serial number, or the only one.
 
@@ -78,8 +90,7 @@ def find(board: Board, asked: str | None) -> str:
     """
     there = running(board)
     if asked is not None:
-        by_number = [p.device for p in there if p.serial_number == asked]
-        return by_number[0] if len(by_number) == 1 else asked
+        return resolve(there, asked)
     if len(there) == 1:
         return there[0].device
     if there:

@@ -25,6 +25,7 @@ class Rescuer:
     def __init__(self, backend: Backend, say: Callable[[str], None]) -> None:
         self._backend, self._say = backend, say
         self._given_up = False
+        self._under_way: LinkError | None = None
         self.hangs: list[str] = []
         self.returns: list[str] = []
 
@@ -34,12 +35,19 @@ class Rescuer:
         tries = len(self.hangs) + len(self.returns)
         if revive is None or self._given_up or tries >= MOST_RESCUES:
             raise error
-        self._say(f"{error}; trying to go on")
+        hangs = isinstance(error, NoAnswerError)
+        press = "; if it is a board, press its reset button" if hangs else ""
+        self._say(f"{error}; trying to go on{press}")
         try:
             transport: Transport = revive(error)
         except LinkError:
             self._given_up = True
             raise
+        self._under_way = error
+        return transport
+
+    def succeeded(self) -> None:
+        """Take down the last rescue: the device that was asked for has said hello again."""
+        error, self._under_way = self._under_way, None
         kept = self.hangs if isinstance(error, NoAnswerError) else self.returns
         kept.append(f"{error}: {self._backend.description} was brought back, and the run went on")
-        return transport

@@ -121,13 +121,14 @@ def _session(target: Target, bench: Bench, measured: Measured, rescuer: Rescuer)
     """Measure; whatever ends it early is told, with what the device can still say about it."""
     incomplete = None
     faults_before = _faults(target.device)
-    target.device.guard(rescuer)
+    target.device.guard(rescuer, rescuer.succeeded)
     try:
         measure(bench, measured)
     except DeviceError as error:
         incomplete = str(error)
     except KeyboardInterrupt:
         incomplete = "interrupted from the keyboard"
+    target.device.guard(None)
     fault = _aftermath(target, faults_before, failed=incomplete is not None)
     if rescuer.hangs:
         fault = "\n".join([*rescuer.hangs, *([fault] if fault else [])])

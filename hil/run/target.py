@@ -16,6 +16,7 @@ from hil.errors import DeviceError, IdentityError, LinkError, NoAnswerError, cle
 from hil.firmware.build import build, source_hash, upload
 from hil.identity import Identity
 from hil.model_folder import ModelFolder
+from hil.ports import find, running
 
 #: The model whose C is committed: its firmware is built from that C, as `pio run` does.
 REFERENCE_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
@@ -132,8 +133,11 @@ def _hardware(
         say(f"{error}; doing so now")
         device.close()
         model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
-        # Not to `port`: the link may be a USB-serial adapter, which no bootloader listens on.
-        upload(board, model)
+        # A USB-serial adapter's port is none that a bootloader listens on; then the only board is
+        # meant, and of several none is guessed.
+        device_port = find(board, port)
+        own = any(p.device == device_port for p in running(board))
+        upload(board, model, device_port if own else None)
         device = Device(backend.open(board, None, port))
         identity = _identify(device, board, folder)
     else:

@@ -8,6 +8,7 @@ program has left is finished by the next one.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import re
@@ -87,6 +88,7 @@ class Recording:
         self._path = _free(folder, stem)
         self._part = _part_of(self._path)
         self._file: IO[str] = self._part.open("x", encoding="ascii")
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # until it is closed, or its program ends
         self._file.write(f"{nominal_hz!r}\n")
 
     def add(self, batch: Batch) -> None:
@@ -102,9 +104,22 @@ class Recording:
 
 
 def finish_interrupted(root: Path) -> list[Recorded]:
-    """Finish what killed programs have left under a data set; what is too short goes."""
-    found = sorted(root.glob("*/*/.*.csv.part"))
+    """Finish what killed programs have left under a data set; what is too short goes.
+
+    What another program is recording at this moment is left to it.
+    """
+    found = [part for part in sorted(root.glob("*/*/.*.csv.part")) if not _is_recorded(part)]
     return [recorded for part in found if (recorded := _finish(part)) is not None]
+
+
+def _is_recorded(part: Path) -> bool:
+    """Whether a running program holds it."""
+    with part.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def _free(folder: Path, stem: str) -> Path:

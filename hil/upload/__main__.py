@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from tqdm import tqdm
 
 from hil.backend.hardware import SerialTransport
 from hil.board import Board, load_board
-from hil.errors import TinyhilError, clean
+from hil.errors import LinkError, TinyhilError, clean
 from hil.firmware.build import UPLOADER_SAYS
 from hil.ports import Port
 from hil.upload.hello import wait_for_hello
@@ -23,19 +24,33 @@ from hil.upload.sam_ba import Bootloader, pages_written, write_image
 
 #: USB needs no rate; this one is not the touch's.
 USB_BAUD = 115200
+#: Seconds for udev to set a new port's owner and mode.
+SETTLE_S = 2.0
 
 
 def upload(board: Board, path: Path, device: str | None) -> Port:
     """Upload the .bin at `path`; return the bootloader's port. `device`: as find_bootloader."""
     image = read_image(path, board)
     port = find_bootloader(board, device)
-    transport = SerialTransport(port.device, USB_BAUD)
+    transport = _opened(port.device)
     try:
         with tqdm(total=pages_written(len(image)), unit="page", desc="writing") as bar:
             write_image(Bootloader(transport), image, bar.update)
     finally:
         transport.close()
     return port
+
+
+def _opened(device: str) -> SerialTransport:
+    """Open a port that has just appeared: the system may still be setting who may open it."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        try:
+            return SerialTransport(device, USB_BAUD)
+        except LinkError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def main(argv: list[str] | None = None) -> int:

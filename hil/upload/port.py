@@ -28,12 +28,13 @@ def find_bootloader(board: Board, device: str | None) -> Port:
     """
     waiting, programs = ports.in_bootloader(board), ports.running(board)
     if device is not None:
+        device = ports.resolve([*waiting, *programs], device)
         named = [p for p in programs if p.device == device]
         if not named:  # a bootloader's, or none that the system knows as a board's: as asked
             known = (p for p in ports.serial_ports() if p.device == device)
             return next(known, Port(device, None, "", "", ""))
     else:
-        named = waiting or programs
+        named = [*waiting, *programs]
         if not named:
             raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --upload-port")
         if len(named) > 1:
@@ -52,7 +53,7 @@ def touch(device: str, otherwise: str = DOUBLE_TAP) -> None:
     otherwise: what helps where that fails.
     """
     try:
-        with serial.Serial(device, TOUCH_BAUD) as program:
+        with serial.Serial(device, TOUCH_BAUD, exclusive=True) as program:
             program.dtr = False
     except (serial.SerialException, OSError) as error:
         raise LinkError(f"{device}: {clean(str(error))}; {otherwise}") from None

@@ -69,7 +69,8 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     class Touched:
         dtr = True
 
-        def __init__(self, device: str, baud: int) -> None:
+        def __init__(self, device: str, baud: int, *, exclusive: bool) -> None:
+            assert exclusive, "a board that another program measures is left alone"
             self.device, self.baud = device, baud
 
         def __enter__(self) -> Touched:
@@ -98,7 +99,7 @@ def test_a_running_program_is_restarted_into_the_bootloader(bus: Bus) -> None:
 
 
 def test_a_bootloader_that_waits_is_taken_as_it_is(bus: Bus) -> None:
-    bus.now = [Listed("/dev/b", SKETCH, "1-3"), Listed("/dev/d", BOOTLOADER)]
+    bus.now = [Listed("/dev/d", BOOTLOADER)]
     assert find_bootloader(NANO, None).device == "/dev/d"
     assert find_bootloader(NANO, "/dev/d").device == "/dev/d"
     assert find_bootloader(NANO, "/dev/pts/7").device == "/dev/pts/7"
@@ -109,6 +110,10 @@ def test_of_several_boards_none_is_guessed(bus: Bus) -> None:
     bus.now = [Listed("/dev/b", SKETCH, "1-2", "ABC"), Listed("/dev/c", SKETCH, "1-3", "DEF")]
     with pytest.raises(InputError, match=r"/dev/b, serial number ABC; /dev/c, serial number DEF"):
         find_bootloader(NANO, None)
+    bus.now = [Listed("/dev/b", SKETCH, "1-3", "ABC"), Listed("/dev/c", BOOTLOADER, "1-2", "DEF")]
+    with pytest.raises(InputError, match="2 boards could be meant"):
+        find_bootloader(NANO, None)  # one that runs, another that waits: not a reason to choose
+    assert find_bootloader(NANO, "DEF").device == "/dev/c"
     assert not bus.touched
 
 
@@ -124,7 +129,7 @@ def test_a_board_that_stays_away_says_what_to_press(
 def test_a_port_that_cannot_be_touched_says_what_to_press(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise serial.SerialException("busy")
 
     monkeypatch.setattr(upload_port.serial, "Serial", refuse)

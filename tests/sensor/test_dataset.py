@@ -85,6 +85,7 @@ def test_a_part_cut_anywhere_is_finished(
     (part,) = root.rglob("*.part")
     whole = part.read_bytes()
     part.write_bytes(whole[:cut])
+    recording._file.close()  # as its program's end does
     finish_interrupted(root)
     assert not list(root.rglob("*.part"))
     for path in root.rglob("*.csv"):
@@ -100,8 +101,19 @@ def test_noise_in_a_part_ends_it(tmp_path: Path) -> None:
     recording.add(batch(104))
     (part,) = tmp_path.rglob("*.part")
     part.write_bytes(part.read_bytes() + b"1,2\n\xff\xff,1,1,1,1,1,1\n9,99999,0,0,0,0,0\n")
+    recording._file.close()  # as its program's end does
     (recorded,) = finish_interrupted(tmp_path)
     assert recorded.samples == 104
+
+
+def test_what_another_program_is_recording_is_left_to_it(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "wave" / "s1", "x", 104)
+    recording.add(batch(104))
+    assert finish_interrupted(tmp_path) == []
+    recording.add(Batch(104, batch(104).times + 10**6, np.zeros((104, 6), np.int16)))
+    recorded = recording.finish()
+    assert recorded is not None
+    assert recorded.samples == 208
 
 
 def test_a_new_recording_takes_no_ones_place(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ struct nn_conv_2d_pairs {
 };
 
 /* lines: [channels / 2, columns] */
-NN_SHARED void nn_pair_lines(const int8_t *input, int32_t columns, int32_t channels,
-                             uint32_t *lines) {
+NN_SHARED NN_OPAQUE void nn_pair_lines(const int8_t *input, int32_t columns, int32_t channels,
+                                       uint32_t *lines) {
     int32_t c, x;
     for (c = 0; c < channels; c += 2, input += 2) {
         const int8_t *from = input;

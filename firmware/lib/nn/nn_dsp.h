@@ -26,6 +26,14 @@
 #define NN_SHARED static
 #endif
 
+/* GCC 12.2 at -O2 takes some of these for functions without effect, and drops the calls, once it
+ * knows their arguments: it is then not to look inside. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define NN_OPAQUE __attribute__((noipa))
+#else
+#define NN_OPAQUE
+#endif
+
 /* Four bytes from anywhere as a word, the first lowest. */
 NN_INLINE uint32_t nn_load_4(const int8_t *x) {
     uint32_t word;

@@ -23,7 +23,7 @@ from hil.device import Device
 from hil.errors import LinkError, NoAnswerError
 from hil.record import Run
 from hil.run.steps import Job, Options, prepare, run_on
-from hil.run.target import Target, connect
+from hil.run.target import Target, Wanted, connect
 from hil.verdict.diagnose import diagnose
 
 BOARD = load_board("nano33")
@@ -170,7 +170,7 @@ def test_a_board_that_hangs_and_is_reset_by_hand_is_a_fault(usb: Usb, job: Job) 
 
 def test_emulated_firmware_that_hangs_is_reset_and_gone_on_with(job: Job) -> None:
     options = replace(OPTIONS, backend="embedded")
-    with connect(BOARD, "embedded", None, job.folder, lambda _: None) as target:
+    with connect(BOARD, Wanted("embedded"), job.folder, lambda _: None) as target:
         backend = target.backend
         assert isinstance(backend, EmbeddedBackend)
         assert target.elf is not None
