@@ -200,6 +200,8 @@ PAIRS = {
     },
     "pairs-gaps": conv((104, 1, 12), (3, 1), 8, 0.3, "full", pairs=True),
     "pairs-1x1": conv((6, 4, 32), (1, 1), 8, 0.3, "floor", pairs=True),
+    # Lines of two columns, where GCC 12.2 dropped the call that lays them out (NN_OPAQUE).
+    "pairs-two-columns": conv((2, 1, 64), (2, 1), 8, 0.1, "full", pairs=True),
 }
 KERNELS = {"_packed.h": PACKED, "_sparse.h": SPARSE, "_pairs.h": PAIRS}
 MODELS = PACKED | SPARSE | PAIRS
