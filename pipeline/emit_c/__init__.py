@@ -17,7 +17,7 @@ the compiler sees, their loops have known trip counts, which is most of their sp
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from hil.board import PROJECT_DIR, Board
 from hil.errors import InputError, clean
 from hil.model_folder import load_model_folder
 from hil.vectors import load_vectors
-from pipeline.emit_c.model import ModelCode, Source, banner, generate
+from pipeline.emit_c.model import MARK, ModelCode, Source, banner, generate
 from pipeline.ir import Graph
 from pipeline.plan import check_budget
 from pipeline.preprocess import Preprocessing
@@ -170,8 +170,32 @@ def _without_includes(text: str) -> str:
     return INCLUDE.sub("", text)
 
 
+def _check_free(out: Path, files: Collection[str]) -> None:
+    """Raise InputError where somebody else's file stands in the way; ours are written anew.
+
+    A file whose name differs in upper and lower case is another one here and the same one on the
+    file systems of Windows and macOS.
+    """
+    there = {path.name.lower(): path for path in out.iterdir()} if out.is_dir() else {}
+    for name in files:
+        other = there.get(name.lower(), out / name)
+        if other.name != name:
+            reason = f"differs from {name} in upper and lower case only"
+        elif name.startswith("nn_") or not other.exists() or _is_ours(other):
+            continue
+        else:
+            reason = "is there, and was not written by tinyhil emit"
+        raise InputError(f"{clean(str(other))}: {reason}; choose another --name or --out")
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK.encode()
+
+
 def _write(out: Path, files: dict[str, str]) -> list[Path]:
     try:
+        _check_free(out, files)
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             part = out / f"{name}.part"

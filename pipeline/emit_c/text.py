@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,27 +11,6 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 
 LINE: Final = 96
-
-KEYWORDS: Final = frozenset(
-    """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept
-    const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype
-    default delete do double dynamic_cast else enum explicit export extern false float for friend
-    goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq
-    private protected public register reinterpret_cast requires restrict return short signed sizeof
-    static static_assert static_cast struct switch template this thread_local throw true try typedef
-    typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-    """.split()  # noqa: SIM905 - a list of literals would take a screen more
-)
-
-
-def check_name(name: str) -> None:
-    """Raise InputError unless `name` is a plain identifier of C and C++."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", name, re.ASCII) or name in KEYWORDS:
-        raise InputError(
-            f"--name {name!r}: must be a C identifier: a letter, then letters, digits "
-            "and underscores, at most 60, and no keyword"
-        )
 
 
 def float_literal(value: float) -> str:
