@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hil.errors import clean
-from hil.verdict.baseline import CostDrift, Drift, StageDrift
-from hil.verdict.rules.wording import listed, percent, plural, points
+from hil.verdict.baseline import CostDrift, Drift, StageDrift, WindowDrift
+from hil.verdict.rules.wording import percent, plural, points
 
 #: Layers that are shown one by one: those whose error changed most.
 LAYERS = 6
+#: Windows that are shown one by one, of a stage.
+WINDOWS = 6
 
 
 def drift_screen(drift: Drift) -> str:
@@ -33,14 +35,40 @@ def _changed(drift: Drift) -> list[str]:
 
 
 def _stages(drift: Drift) -> list[str]:
-    lines = [f"{clean(s.name, 24):<12} {_stage(s)}" for s in drift.stages]
+    lines: list[str] = []
+    for stage, before in zip(drift.stages, (None, *drift.stages), strict=False):
+        lines.append(f"{clean(stage.name, 24):<12} {_stage(stage)}")
+        lines += (
+            [f"  as {clean(before.name, 24)}"]
+            if before and stage.turns_as(before)
+            else _windows(stage)
+        )
     first = drift.first
     return [*lines, *([f"The change begins at {clean(first, 24)}"] if first else [])]
 
 
+def _windows(stage: StageDrift) -> list[str]:
+    """Return a line for each of the first windows that changed class."""
+    flips = stage.flips or ()
+    more = len(flips) - WINDOWS
+    return [
+        *(f"  {_window(flip)}" for flip in flips[:WINDOWS]),
+        *([f"  … {more} more in the report and in --json"] if more > 0 else []),
+    ]
+
+
+def _window(flip: WindowDrift) -> str:
+    truth = "no label" if flip.truth is None else f"truly {clean(flip.truth, 24)}"
+    return (
+        f"window {flip.window} (person {clean(flip.subject, 24)}, recording {flip.recording}), "
+        f"{truth}: {clean(flip.before, 24)} → {clean(flip.after, 24)}"
+    )
+
+
 def _stage(stage: StageDrift) -> str:
     if stage.old is None or stage.new is None or stage.change is None:
-        return "not judged in both runs"
+        changed = f"; {plural(len(stage.flips), 'window')} changed class" if stage.flips else ""
+        return f"not judged in both runs{changed}"
     change = stage.change
     text = f"{percent(stage.old)} → {percent(stage.new)}"
     if stage.flips == ():
@@ -50,7 +78,7 @@ def _stage(stage: StageDrift) -> str:
         return text
     return (
         f"{text}; {plural(len(stage.flips), 'window')} changed class ({stage.broken} right to "
-        f"wrong, {stage.mended} wrong to right; p = {stage.p:.2g}): {listed(stage.flips)}"
+        f"wrong, {stage.mended} wrong to right; p = {stage.p:.2g}):"
     )
 
 

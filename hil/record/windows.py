@@ -50,6 +50,24 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """The first float model on windows that it was trained on: what it has learnt at all.
+
+    stage: its name. All other arrays are over `windows` here, all of which are labelled. predicted:
+    its classes; lowered: those with the scores of class `favoured` lowered by what makes most
+    windows right; simple: a simple model's, of people that it has not seen (hil/run/fit.py; empty:
+    too few people, or too many channels).
+    """
+
+    stage: str
+    windows: Windows
+    predicted: tuple[int, ...]
+    favoured: int
+    lowered: tuple[int, ...]
+    simple: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ByteComparison:
     """Two columns that must agree to the byte, or two int8 inputs.
 
@@ -74,7 +92,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Signals:
-    """Windows kept to be drawn: those whose class changes along the chain, at most so many a step.
+    """Windows kept to be drawn: all, or where they are large those that change class in the chain.
 
     One count of channel c is unit_per_count[c] of units[c]; rate_hz: samples a second.
     """

@@ -6,20 +6,28 @@ from dataclasses import dataclass
 
 from hil.drift_screen import headline
 from hil.record import Run
-from hil.verdict.baseline import CostDrift, Drift, LayerDrift, StageDrift
+from hil.report.flipped import FlippedView, flipped_view
+from hil.report.steps import Flip, outcome
+from hil.verdict.baseline import CostDrift, Drift, LayerDrift, StageDrift, WindowDrift
 
-#: Windows listed by number: the others are counted.
+#: Windows listed one by one: the others are counted.
 LISTED = 40
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """A stage. flips: the first windows that changed class; above: it loses more than allowed."""
+    """A stage. above: it loses more than allowed.
+
+    flips: the first windows that changed class, `more` being the others; drawn: some of them. as_:
+    the stage before, where the same windows changed in the same way: they are shown there.
+    """
 
     stage: StageDrift
-    flips: tuple[int, ...]
-    more: int
     above: bool
+    flips: tuple[Flip, ...]
+    more: int
+    drawn: FlippedView
+    as_: str | None
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,29 @@ def drift_view(run: Run, drift: Drift) -> DriftView:
         drift=drift,
         headline=headline(drift).removeprefix("Drift: "),
         word=word,
-        stages=tuple(_stage(s, drift) for s in drift.stages),
+        stages=tuple(
+            _stage(run, s, before, drift)
+            for s, before in zip(drift.stages, (None, *drift.stages), strict=False)
+        ),
         layers=drift.layers,
         costs=tuple(_cost(c) for c in drift.costs),
     )
 
 
-def _stage(stage: StageDrift, drift: Drift) -> StageRow:
-    flips = stage.flips or ()
-    above = stage.name in drift.above
-    return StageRow(stage, flips[:LISTED], max(0, len(flips) - LISTED), above)
+def _stage(run: Run, stage: StageDrift, before: StageDrift | None, drift: Drift) -> StageRow:
+    flips = tuple(_flip(f) for f in stage.flips or ())
+    return StageRow(
+        stage=stage,
+        above=stage.name in drift.above,
+        flips=flips[:LISTED],
+        more=max(0, len(flips) - LISTED),
+        drawn=flipped_view(run, flips),
+        as_=before.name if before and stage.turns_as(before) else None,
+    )
+
+
+def _flip(made: WindowDrift) -> Flip:
+    return Flip(**vars(made), outcome=outcome(made.truth, made.before, made.after))
 
 
 def _cost(cost: CostDrift) -> CostRow:

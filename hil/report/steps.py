@@ -27,18 +27,22 @@ TITLES: Final = {
 MAX_MATRIX: Final = 24
 
 
+Outcome = Literal["broken", "mended", "other"]
+
+
 @dataclass(frozen=True)
 class Flip:
     """A window whose class changed. truth: None where it has no label."""
 
     window: int
     subject: str
+    recording: int
     truth: str | None
     before: str
     after: str
     before_score: float
     after_score: float
-    outcome: Literal["broken", "mended", "other"]
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -178,21 +182,23 @@ def _matrices(*pairs: tuple[Run, Column]) -> tuple[Matrix, ...]:
 def _flip(run: Run, before: Column, after: Column, window: int) -> Flip:
     classes, label = run.windows.classes, run.windows.label[window]
     a, b = before.predicted[window], after.predicted[window]
-    outcome: Literal["broken", "mended", "other"] = "other"
-    if label == a:
-        outcome = "broken"
-    elif label == b:
-        outcome = "mended"
+    truth = classes[label] if label >= 0 else None
     return Flip(
         window=window,
         subject=run.windows.subject[window],
-        truth=classes[label] if label >= 0 else None,
+        recording=run.windows.recording[window],
+        truth=truth,
         before=classes[a],
         after=classes[b],
         before_score=before.scores[window][a],
         after_score=after.scores[window][b],
-        outcome=outcome,
+        outcome=outcome(truth, classes[a], classes[b]),
     )
+
+
+def outcome(truth: str | None, before: str, after: str) -> Outcome:
+    """Return whether a window went from right to wrong, from wrong to right, or neither."""
+    return "broken" if truth == before else "mended" if truth == after else "other"
 
 
 def _routes(changed: Sequence[Flip]) -> tuple[Route, ...]:

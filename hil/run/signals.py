@@ -1,4 +1,8 @@
-"""The windows that a report draws: those whose class changes from one stage to the next."""
+"""The windows that a report can draw: all where they are small, else those that change class.
+
+Which windows will be asked for is not known while they are measured: a later run's answers may
+differ from this one's in any of them (--baseline).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,14 @@ from hil.verdict.flips import flips, spread
 
 #: A window larger than this is no signal that a person reads (an image, a long recording).
 MAX_BYTES: Final = 16_384
+#: Of all windows together, where all are kept: a record of them is half a megabyte larger.
+MAX_ALL_BYTES: Final = 256 * 1024
 
 
 def signals(vectors: Vectors, columns: Sequence[Column]) -> Signals | None:
     """Return the raw samples of the windows to draw; None where there are none."""
-    chosen = sorted(set(_chosen(columns)))
+    everything = vectors.raw.nbytes <= MAX_ALL_BYTES
+    chosen = range(len(vectors)) if everything else sorted(set(_chosen(columns)))
     if not chosen or vectors.raw[0].nbytes > MAX_BYTES:
         return None
     manifest = vectors.manifest

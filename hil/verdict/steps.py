@@ -48,6 +48,8 @@ STAGES: Final = {
     ("int8", "device"): "device",
     ("device", "device"): "preprocessing",
 }
+#: The step from held-out recordings to those under test.
+DATA: Final = "data"
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def _data_step(run: Run) -> Step | None:
         return None
     calibration = calibration_error(before, before.columns[0]), calibration_error(run, target)
     windows = int(usable(run, target).sum())
-    return Step("data", before.columns[0].name, target.name, interval, None, calibration, windows)
+    return Step(DATA, before.columns[0].name, target.name, interval, None, calibration, windows)
 
 
 def family(run: Run) -> tuple[Significance, ...]:

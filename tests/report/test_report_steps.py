@@ -11,10 +11,12 @@ from hil.record import Column, Run, Signal, Signals, Windows
 from hil.report.chain import chain_view
 from hil.report.flipped import flipped_view
 from hil.report.parts import parts_view
-from hil.report.steps import StepView, steps_view
+from hil.report.steps import TITLES, StepView, steps_view
 from hil.report.verdict import verdict_view
+from hil.verdict.causes import LOCATIONS
 from hil.verdict.findings import Finding
 from hil.verdict.flips import KEPT
+from hil.verdict.steps import DATA, STAGES
 
 
 def column(name: str, kind: str, after: str | None, predicted: tuple[int, ...]) -> Column:
@@ -69,6 +71,12 @@ def test_what_has_no_step_has_a_part_of_its_own() -> None:
     run = replace(sample_run(windows=8), columns=())
     found = steps_view(run, [], "r", ["device", "quantization"], chain_view(run))
     assert [(s.stage, s.step) for s in found] == [("quantization", None), ("device", None)]
+
+
+def test_every_stage_that_a_step_can_blame_has_a_title() -> None:
+    """A step without one would be no part of the page: `order.index` refuses it."""
+    assert set(TITLES) >= {*STAGES.values(), DATA}
+    assert set(TITLES) <= set(LOCATIONS), "a part whose findings do not exist"
 
 
 def test_held_out_recordings_are_the_step_before_the_chain() -> None:

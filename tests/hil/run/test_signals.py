@@ -1,4 +1,4 @@
-"""The windows kept for drawing are those that change class, and their samples are the vectors'."""
+"""The windows kept for drawing are all, or those that change class; their samples the vectors'."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from records import answers, col
 
+from hil.reference.inputs import DEFAULT_LIMIT
 from hil.run import signals as module
 from hil.run.signals import signals
 from hil.vectors import Vectors, load_vectors
@@ -35,25 +36,44 @@ def test_what_is_kept_is_spread_and_bounded(count: int) -> None:
     assert all(100 <= i < 100 + count for i in chosen)
 
 
-def test_the_flipped_windows_samples_are_kept(vectors: Vectors) -> None:
+@pytest.fixture
+def many(vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> Vectors:
+    """Windows that together are too large to be kept."""
+    monkeypatch.setattr(module, "MAX_ALL_BYTES", vectors.raw.nbytes - 1)
+    return vectors
+
+
+def test_small_windows_are_all_kept(vectors: Vectors) -> None:
+    """Another run may answer otherwise in any of them."""
+    same = (col("float", "float", None, answers(60)), col("int8", "int8", "float", answers(60)))
+    got = signals(vectors, same)
+    assert got is not None
+    assert [s.window for s in got.kept] == list(range(60))
+
+
+def test_a_run_of_the_default_length_keeps_all_its_windows() -> None:
+    assert DEFAULT_LIMIT * 50 * 6 * 2 <= module.MAX_ALL_BYTES
+
+
+def test_the_flipped_windows_samples_are_kept(many: Vectors) -> None:
     columns = (
         col("float", "float", None, answers(60)),
         col("int8", "int8", "float", answers(60, wrong=(5, 40))),
         col("qat", "int8", "float", answers(60, wrong=(7,)), side=True),
         col("device", "device", "int8", answers(60, wrong=(5, 41))),
     )
-    got = signals(vectors, columns)
+    got = signals(many, columns)
     assert got is not None
     assert [s.window for s in got.kept] == [5, 40, 41]  # not the side branch's
     for item in got.kept:
         raw = np.frombuffer(bytes.fromhex(item.raw), "<i2").reshape(-1, len(got.channels))
-        assert np.array_equal(raw, vectors.raw[item.window])
-    assert (got.channels, got.rate_hz) == (vectors.manifest.channels, vectors.manifest.rate_hz)
+        assert np.array_equal(raw, many.raw[item.window])
+    assert (got.channels, got.rate_hz) == (many.manifest.channels, many.manifest.rate_hz)
 
 
-def test_nothing_changes_and_nothing_is_kept(vectors: Vectors) -> None:
+def test_nothing_changes_and_nothing_is_kept(many: Vectors) -> None:
     same = (col("float", "float", None, answers(60)), col("int8", "int8", "float", answers(60)))
-    assert signals(vectors, same) is None
+    assert signals(many, same) is None
 
 
 def test_large_windows_are_not_kept(vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:

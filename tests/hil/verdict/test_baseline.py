@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import MEMORY, answers, good_run, layer, quantized, with_answers
 
-from hil.drift_screen import drift_screen, headline
+from hil.drift_screen import WINDOWS, drift_screen, headline
 from hil.record import Run
 from hil.verdict.baseline import StageDrift, compare
 
@@ -61,7 +61,15 @@ def test_windows_that_changed_class_are_counted_stage_by_stage() -> None:
     drift = compare(old, with_answers(old, int8=new, device=new, device_raw=new))
     assert stage(drift, "float").flips == ()
     item = stage(drift, "int8")
-    assert item.flips == (0, 1, 2, 3)
+    assert item.flips is not None
+    assert [(f.window, f.truth, f.before, f.after) for f in item.flips] == [
+        (0, "PEN", "FEL", "PEN"), (1, "FEL", "FEL", "ROW"), (2, "ROW", "ROW", "PEN"),
+        (3, "PEN", "PEN", "FEL"),
+    ]  # fmt: skip
+    assert {(f.subject, f.recording) for f in item.flips} == {("S1", 0), ("S2", 0)}
+    assert (item.flips[0].before_score, item.flips[0].after_score) == (0.8, 0.8)
+    assert stage(drift, "device").turns_as(item)
+    assert not item.turns_as(stage(drift, "float"))
     assert (item.broken, item.mended) == (3, 1)
     assert item.change is not None
     assert item.change.value == pytest.approx(-2 / 60)
@@ -128,8 +136,28 @@ def test_the_screen_says_it_in_words() -> None:
     text = drift_screen(compare(old, new, max_drift=2.0))
     assert "Drift: model changed; compared on the same windows" in text
     assert "3 windows changed class (3 right to wrong, 0 wrong to right" in text
+    assert "  window 1 (person S2, recording 0), truly FEL: FEL → ROW\n" in text
+    assert text.count("window 1 (") == 1, "what the device turns as int8 did is told once"
+    assert "\n  as int8\n" in text
     assert "The change begins at int8" in text
     assert "✗ above --max-drift 2 points: int8, device" in text
+
+
+def test_many_windows_are_told_in_part_and_counted() -> None:
+    old = good_run(60)
+    new = with_answers(old, device=answers(60, wrong=range(1, 60)))
+    text = drift_screen(compare(old, new))
+    assert text.count("  window ") == WINDOWS
+    # Windows 10, 20, … 50 stay wrong; window 0 is mended.
+    assert f"  … {59 - 5 + 1 - WINDOWS} more in the report and in --json" in text
+
+
+def test_without_labels_the_windows_that_changed_class_are_told() -> None:
+    run = good_run(6)
+    old = replace(run, windows=replace(run.windows, label=(-1,) * 6))
+    text = drift_screen(compare(old, with_answers(old, device=answers(6, wrong=(0, 4)))))
+    assert "not judged in both runs; 1 window changed class" in text
+    assert "window 4 (person S1, recording 0), no label: FEL → ROW" in text
 
 
 def test_names_of_a_record_cannot_write_to_the_terminal() -> None:
@@ -145,7 +173,8 @@ def test_flips_are_those_of_both_measured(pairs: list[tuple[int, int]]) -> None:
     new = with_answers(run, device=[b for _, b in pairs])
     item = stage(compare(old, new), "device")
     expected = [i for i, (a, b) in enumerate(pairs) if a != b and min(a, b) >= 0]
-    assert item.flips == tuple(expected)
+    assert item.flips is not None
+    assert [f.window for f in item.flips] == expected
     assert item.broken is not None
     assert item.mended is not None
     assert item.broken + item.mended <= len(expected)
