@@ -1,18 +1,29 @@
 """Hours of streaming over a line that drops, flips, duplicates, truncates and delays frames.
 
-`benchmarks/soak.py --windows 1000000` is the long run: at one window each half second, as a gesture
-classifier on a wrist makes them, 139 hours. Each link's firmware runs on the emulator as fast as
-it can. Counted: wrong answers (0 is the goal), and what the harness and the emulator have grown by
-from a tenth of the run to its end, against a baseline of nothing.
+Each link's firmware runs on the emulator as fast as it can, and every answer is held against the
+one that is known from a sound line. Counted: wrong answers (0 is the goal), and what the harness
+and the emulator have grown by: memory from a tenth of the run to its end, by when every buffer has
+been at its largest; open files, threads and the firmware's stack from its beginning. The baseline
+is nothing.
+
+A window is one request and one reply, a frame each way, and is taken to last half a second, as a
+gesture classifier on a wrist makes them: eight hours are 57,600 windows.
+
+    python -m benchmarks.soak --windows 1000000 --board nano33 --via usb --out benchmarks/soak.txt
+
+`--out` puts what was measured into a table, in the place of what the link had there.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,36 +31,65 @@ from tqdm import tqdm
 
 from benchmarks.support.harm import HarmedTransport
 from hil.backend.embedded import EmbeddedBackend
-from hil.board import PROJECT_DIR, load_board
+from hil.board import PROJECT_DIR, board_names, load_board
 from hil.device import Device
 from hil.firmware.build import build
+from hil.links import BOARD_LINKS
 
 MODEL = PROJECT_DIR / "test_vectors" / "models" / "dense"
 #: Of each kind of harm, per frame and direction.
 RATE = 1e-3
 #: Windows that differ, asked for over and over; each one's answer is known from a sound line.
 DISTINCT = 64
+WINDOW_S = 0.5
 #: Megabytes that allocators may keep back at random, over any length of run.
 GROWTH_MB = 4.0
 
 
-@dataclass
-class Soak:
-    """What one link went through. Sizes in MB, after a tenth of the run and at its end."""
+@dataclass(frozen=True)
+class Held:
+    """What a process holds (Linux). memory: resident, in MB."""
 
+    memory: float
+    files: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What one link went through.
+
+    frames: that came to the line, to the device and back. held: of the harness and the emulator, as
+    (before, after). stack: the firmware's peak in bytes, likewise.
+    """
+
+    firmware: str
+    windows: int
     wrong: int
-    harmed: dict[str, int]
-    retransmissions: int
+    frames: tuple[int, int]
+    harmed: int
+    repeated: int
     seconds: float
-    harness_mb: tuple[float, float]
-    emulator_mb: tuple[float, float]
+    held: tuple[tuple[Held, Held], tuple[Held, Held]]
     stack: tuple[int, int]
 
+    @property
+    def leaks(self) -> bool:
+        """Whether anything has grown."""
+        return self.stack[1] > self.stack[0] or any(
+            after.memory - before.memory > GROWTH_MB
+            or after.files > before.files
+            or after.threads > before.threads
+            for before, after in self.held
+        )
 
-def resident_mb(process: int) -> float:
-    """Return a process's resident memory (Linux)."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+def held_by(process: int) -> Held:
+    """Return what a process holds now."""
+    folder = Path(f"/proc/{process}")
+    pages = int((folder / "statm").read_text().split()[1])
+    files, threads = (len(list((folder / name).iterdir())) for name in ("fd", "task"))
+    return Held(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, files, threads)
 
 
 def soak(board_name: str, via: str, windows: int) -> Soak:
@@ -67,22 +107,28 @@ def soak(board_name: str, via: str, windows: int) -> Soak:
         line = HarmedTransport(sound, RATE, seed=2)
         device = Device(line, timeout=0.05, patience=30.0)
         device.identify(deadline=30.0)
-        began, wrong, sizes = time.monotonic(), 0, []
-        stream = (inputs[i % DISTINCT] for i in range(windows))
         processes = (os.getpid(), backend.emulator.pid)
-        for i, reply in enumerate(_shown(device.infer(stream), windows, f"{board_name}, {via}")):
+        stream = (inputs[i % DISTINCT] for i in range(windows))
+        replies = _shown(device.infer(stream), windows, f"{board_name}, {via}")
+        began, wrong, before = time.monotonic(), 0, [held_by(p) for p in processes]
+        for i, reply in enumerate(replies):
             wrong += reply.output != known[i % DISTINCT]
-            if i in (windows // 10, windows - 1):
-                sizes.append([resident_mb(p) for p in processes])
-        peak = device.memory().stack_peak
+            if i == windows // 10:
+                before = [
+                    replace(first, memory=held_by(p).memory)
+                    for p, first in zip(processes, before, strict=True)
+                ]
+        after = [held_by(p) for p in processes]
         return Soak(
-            wrong,
-            dict(line.harmed),
-            device.counters.retransmissions,
-            time.monotonic() - began,
-            (sizes[0][0], sizes[1][0]),
-            (sizes[0][1], sizes[1][1]),
-            (stack, peak),
+            firmware=f"{identity.firmware_version} {identity.firmware_hash.hex()[:16]}",
+            windows=windows,
+            wrong=wrong,
+            frames=(line.frames["there"], line.frames["back"]),
+            harmed=sum(line.harmed.values()),
+            repeated=device.counters.retransmissions,
+            seconds=time.monotonic() - began,
+            held=((before[0], after[0]), (before[1], after[1])),
+            stack=(stack, device.memory().stack_peak),
         )
     finally:
         backend.close()
@@ -92,24 +138,59 @@ def _shown(replies: Iterator, total: int, title: str) -> Iterator:  # type: igno
     return iter(tqdm(replies, title, total=total, leave=False, disable=None, mininterval=1))
 
 
+#: Title and width of each column; the first three say whose row it is.
+COLUMNS = (
+    ("board", 11), ("link", 5), ("firmware", 23), ("windows", 10), ("hours", 6), ("requests", 10),
+    ("answers", 10), ("harmed", 7), ("repeats", 8), ("wrong", 6), ("harness MB", 15),
+    ("emulator MB", 15), ("files", 14), ("threads", 14), ("stack B", 12), ("took s", 7),
+)  # fmt: skip
+
+
+def row(board: str, via: str, soaked: Soak) -> str:
+    """Return a line of the table. Files and threads: of the harness, then of the emulator."""
+    harness, emulator = soaked.held
+    cells = (
+        board, via, soaked.firmware, f"{soaked.windows:,}",
+        f"{soaked.windows * WINDOW_S / 3600:.1f}", f"{soaked.frames[0]:,}",
+        f"{soaked.frames[1]:,}", f"{soaked.harmed:,}", f"{soaked.repeated:,}", f"{soaked.wrong}",
+        *(f"{b.memory:.1f} to {a.memory:.1f}" for b, a in (harness, emulator)),
+        ", ".join(f"{b.files} to {a.files}" for b, a in (harness, emulator)),
+        ", ".join(f"{b.threads} to {a.threads}" for b, a in (harness, emulator)),
+        f"{soaked.stack[0]} to {soaked.stack[1]}", f"{soaked.seconds:.0f}",
+    )  # fmt: skip
+    return _line(cells)
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return " ".join(c.ljust(width) for c, (_, width) in zip(cells, COLUMNS, strict=True)).rstrip()
+
+
+def write_table(path: Path, command: str, new: list[str]) -> None:
+    """Put rows into the table at `path`; each keeps the command that gave it, below the rows."""
+    names = {tuple(r.split()[:2]) for r in new}
+    old = path.read_text().splitlines() if path.is_file() else []
+    kept = [r for r in old[1:] if r and r[0] != "#" and tuple(r.split()[:2]) not in names]
+    title = _line(tuple(name for name, _ in COLUMNS))
+    commands = [c for c in old if c.startswith("# ") and c != f"# {command}"]
+    path.write_text("\n".join([title, *sorted([*kept, *new]), "", *commands, f"# {command}", ""]))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=20_000, help="for each link")
-    parser.add_argument("--board", default="nano33")
+    parser.add_argument("--board", choices=board_names(), action="append", help="or all of them")
+    parser.add_argument("--via", choices=BOARD_LINKS, action="append", help="or both links")
+    parser.add_argument("--out", type=Path, help="the table to put the rows into")
     args = parser.parse_args()
+    print(_line(tuple(name for name, _ in COLUMNS)))
     failed = False
-    for via in ("uart", "usb"):
-        s = soak(args.board, via, args.windows)
-        grown = [after - before for before, after in (s.harness_mb, s.emulator_mb)]
-        print(
-            f"{args.board}, {via}: {args.windows:,} windows, {s.wrong} wrong answers; "
-            f"{sum(s.harmed.values()):,} frames harmed {s.harmed}, {s.retransmissions:,} requests "
-            f"sent again; {args.windows / 7200:.1f} h of windows in {s.seconds:.0f} s; "
-            f"harness {s.harness_mb[0]:.1f} MB {grown[0]:+.1f}, emulator {s.emulator_mb[0]:.1f} MB "
-            f"{grown[1]:+.1f}; stack's peak {s.stack[0]} B, then {s.stack[1]} B",
-            flush=True,
-        )
-        failed |= s.wrong > 0 or max(grown) > GROWTH_MB
+    for board, via in product(args.board or board_names(), args.via or BOARD_LINKS):
+        soaked = soak(board, via, args.windows)
+        print(row(board, via, soaked), flush=True)
+        failed |= soaked.wrong > 0 or soaked.leaks
+        if args.out:
+            command = shlex.join(["python", "-m", "benchmarks.soak", *sys.argv[1:]])
+            write_table(args.out, command, [row(board, via, soaked)])
     return int(failed)
 
 

@@ -13,7 +13,7 @@ class HarmedTransport:
     """A transport on which each frame meets each kind of harm with probability `rate`.
 
     Kinds: dropped, flipped (one bit), duplicated, truncated, delayed (behind the next frame).
-    harmed: how many of each so far, both ways together.
+    harmed: how many of each so far, both ways together. frames: how many came to the line each way.
     """
 
     def __init__(self, transport: Transport, rate: float, seed: int) -> None:
@@ -29,6 +29,7 @@ class HarmedTransport:
         self._held = {"there": b"", "back": b""}
         self._part = {"there": b"", "back": b""}
         self.harmed: Counter[str] = Counter()
+        self.frames = {"there": 0, "back": 0}
 
     def write(self, data: bytes) -> None:
         """See Transport.write."""
@@ -50,6 +51,7 @@ class HarmedTransport:
         return b"".join(self._harm(way, frame + b"\0") for frame in frames)
 
     def _harm(self, way: str, frame: bytes) -> bytes:
+        self.frames[way] += 1
         for kind, change in self._kinds.items():
             if self._random.random() < self._rate:
                 self.harmed[kind] += 1
