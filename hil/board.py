@@ -18,7 +18,10 @@ BOARDS_DIR = PROJECT_DIR / "firmware" / "platform" / "boards"
 
 @dataclass(frozen=True)
 class BoardFacts:
-    """The `tinyhil` object of a board's manifest. Addresses and sizes in bytes."""
+    """The `tinyhil` object of a board's manifest. Addresses and sizes in bytes.
+
+    usb_id_shared: the program's USB id is one that its vendor gives to everybody.
+    """
 
     chip: str
     clock_hz: int
@@ -31,6 +34,7 @@ class BoardFacts:
     raw_unit: str
     sensor: str
     sensor_hz: int
+    usb_id_shared: bool
 
 
 @dataclass(frozen=True)

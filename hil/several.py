@@ -16,6 +16,7 @@ import pytest
 
 from hil.board import board_names
 from hil.errors import InputError, clean
+from hil.ports import same
 from hil.record import Run
 from hil.strict_json import from_json, to_json
 
@@ -39,6 +40,9 @@ def ports_of(boards: list[str], asked: list[str]) -> dict[str, str | None]:
             raise InputError(f"--port {clean(text)}: there is no --board {board}")
         if ports[board] is not None:
             raise InputError(f"--port {clean(text)}: {board} has a port already, {ports[board]}")
+        for other, taken in ports.items():
+            if taken is not None and same(port, taken):
+                raise InputError(f"--port {clean(text)}: that port is {other}'s already")
         ports[board] = port
     return ports
 

@@ -32,7 +32,7 @@ def find_bootloader(board: Board, device: str | None) -> Port:
         named = [p for p in programs if p.device == device]
         if not named:  # a bootloader's, or none that the system knows as a board's: as asked
             known = (p for p in ports.serial_ports() if p.device == device)
-            return next(known, Port(device, None, "", "", ""))
+            return next(known, Port(device))
     else:
         named = [*waiting, *programs]
         if not named:

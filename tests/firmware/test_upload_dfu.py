@@ -43,7 +43,7 @@ def plug(monkeypatch: pytest.MonkeyPatch, *devices: str) -> None:
     vid, pid = PROGRAM
     listed = [
         SimpleNamespace(device=d, vid=vid, pid=pid, serial_number=d[-1], location=None,
-                        description=None)
+                        description=None, manufacturer="tinyhil")
         for d in devices
     ]  # fmt: skip
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: listed)

@@ -37,6 +37,7 @@ class Listed:
     location: str | None = "1-2:1.0"
     serial_number: str | None = "ABC"
     description: str = "n/a"
+    manufacturer: str | None = None
 
     @property
     def vid(self) -> int:

@@ -29,6 +29,7 @@ def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             serial_number=None,
             location=None,
             description=None,
+            manufacturer=None,
         )
         for name, (vid, pid) in ids.items()
     ]

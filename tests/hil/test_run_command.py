@@ -176,8 +176,9 @@ def test_a_port_where_nobody_answers_says_how_to_flash(
 
 def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:
     return SimpleNamespace(
-        vid=vid, pid=pid, device=device, description=description, serial_number=None, location=None
-    )
+        vid=vid, pid=pid, device=device, description=description, serial_number=None,
+        location=None, manufacturer=None,
+    )  # fmt: skip
 
 
 @pytest.fixture

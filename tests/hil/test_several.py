@@ -81,6 +81,7 @@ class Listed:
     pid: int = NANO.usb_ids[0][1]
     location: str | None = None
     description: str = ""
+    manufacturer: str | None = None
 
 
 def plug(monkeypatch: pytest.MonkeyPatch, *ports: Listed) -> None:

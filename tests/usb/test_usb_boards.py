@@ -22,6 +22,7 @@ from hil.emulator.image import load_image
 from hil.emulator.machine import Machine, Options, State, chip_memory
 from hil.emulator.usb_host import StalledError, Task, UsbHost, request
 from hil.firmware.build import build
+from hil.ports import MAKER
 from hil.wire import messages as msg
 from hil.wire.frame import Decoder, Frame, encode
 
@@ -106,6 +107,7 @@ def test_it_enumerates_by_the_book(plugged: Bench, board: Board) -> None:
     vendor, product = (int.from_bytes(function.device[i : i + 2], "little") for i in (8, 10))
     ids = {"nano33": (0x2341, 0x805A), "sensortile": (0x0483, 0x5740)}
     assert (vendor, product) == board.usb_ids[0] == ids[board.name]
+    assert text(function.strings[1]) == MAKER
     assert text(function.strings[2]) == board.title
     assert text(function.strings[3]) == f"{EMULATED_DEVICE_ID:016X}"
 

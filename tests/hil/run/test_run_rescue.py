@@ -52,6 +52,7 @@ class Listed:
     pid: int = BOARD.usb_ids[0][1]
     location: str | None = None
     description: str = "board"
+    manufacturer: str | None = None
 
 
 class Usb:
