@@ -34,7 +34,7 @@ from hil.record.run import (
     Run,
 )
 from hil.record.shift import ChannelShift, Correction, DataShift, Effect
-from hil.record.windows import ByteComparison, Column, Signal, Signals, Validation, Windows
+from hil.record.windows import ByteComparison, Column, Fit, Signal, Signals, Validation, Windows
 
 __all__ = [
     "BINS",
@@ -52,6 +52,7 @@ __all__ = [
     "DataShift",
     "Effect",
     "Explanation",
+    "Fit",
     "GateTrials",
     "Histogram",
     "Identity",

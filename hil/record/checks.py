@@ -8,7 +8,7 @@ from pathlib import Path
 from hil.errors import InputError
 from hil.record.layers import BINS
 from hil.record.run import Run
-from hil.record.windows import Column, Windows
+from hil.record.windows import Column, Fit, Windows
 
 
 def check(path: Path, run: Run) -> None:
@@ -37,6 +37,24 @@ def _check_lengths(path: Path, run: Run) -> None:
         _check_column(f"{where}.column", held_out.column, held_out.windows)
         if held_out.windows.classes != run.windows.classes:
             raise InputError(f"{where}.windows.classes: are not those of the windows under test")
+    if run.fit is not None:
+        _check_fit(f"{path}: fit", run.fit, run.windows.classes)
+
+
+def _check_fit(where: str, fit: Fit, classes: tuple[str, ...]) -> None:
+    _check_windows(f"{where}.windows", fit.windows)
+    count = len(fit.windows.label)
+    if fit.windows.classes != classes or not 0 <= fit.favoured < len(classes):
+        raise InputError(f"{where}: its classes are not those of the windows under test")
+    if min(fit.windows.label, default=0) < 0:
+        raise InputError(f"{where}.windows.label: not all known")
+    for name, given in (("predicted", fit.predicted), ("lowered", fit.lowered)):
+        if len(given) != count:
+            raise InputError(f"{where}.{name}: not one class a window")
+    if len(fit.simple) not in (0, count):
+        raise InputError(f"{where}.simple: not one class a window")
+    if not all(0 <= k < len(classes) for k in (*fit.predicted, *fit.lowered, *fit.simple)):
+        raise InputError(f"{where}: outside 0…{len(classes) - 1}")
 
 
 def _check_windows(where: str, windows: Windows) -> None:

@@ -9,12 +9,12 @@ from hil.record.arena import ArenaPlan
 from hil.record.experiments import QuantizationTrials
 from hil.record.layers import InputEvidence, LayerDevice, LayerEvidence, LayerQuantization
 from hil.record.shift import DataShift
-from hil.record.windows import ByteComparison, Column, Signals, Validation, Windows
+from hil.record.windows import ByteComparison, Column, Fit, Signals, Validation, Windows
 
 FORMAT: Final = "tinyhil-run"
 #: To be raised with every change of a field here or in what it refers to
 #: (tests/contracts/test_record.py pins them).
-VERSION: Final = 9
+VERSION: Final = 10
 
 #: Points of accuracy that int8 may lose against float, where nobody said otherwise.
 DEFAULT_MAX_DROP: Final = 2.0
@@ -132,3 +132,4 @@ class Run:
     signals: Signals | None = None
     arena: ArenaPlan | None = None
     validation: Validation | None = None
+    fit: Fit | None = None

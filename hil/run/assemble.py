@@ -22,6 +22,7 @@ from hil.record import (
     Column,
     CompressionRow,
     DataShift,
+    Fit,
     Identity,
     InputEvidence,
     LayerDevice,
@@ -64,6 +65,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
     reference: Reference,
     shift: DataShift | None,
     trials: QuantizationTrials | None,
+    fit: Fit | None,
     measured: Measured,
     outcome: Outcome,
     memory: Memory | None,
@@ -100,6 +102,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         signals=signals(inputs.vectors, columns),
         arena=_arena(folder),
         validation=reference.validation,
+        fit=fit,
     )
 
 

@@ -11,11 +11,12 @@ from hil.device import Device
 from hil.errors import DeviceError, InputError, clean
 from hil.identity import Identity as DeviceIdentity
 from hil.model_folder import ModelFolder, load_model_folder, sha256_file
-from hil.record import DataShift, Identity, Memory, QuantizationTrials, Run
+from hil.record import DataShift, Fit, Identity, Memory, QuantizationTrials, Run
 from hil.reference.columns import Reference, run_reference
 from hil.reference.inputs import Inputs, load_inputs
 from hil.reference.validation import run_validation
 from hil.run.assemble import Outcome, assemble, versions
+from hil.run.fit import training_fit
 from hil.run.measure import Bench, Measured, measure
 from hil.run.rescue import Rescuer
 from hil.run.target import Say, Target, Wanted, connect
@@ -54,6 +55,7 @@ class Job:
     reference: Reference
     shift: DataShift | None
     trials: QuantizationTrials | None
+    fit: Fit | None = None
 
 
 def prepare(options: Options) -> Job:
@@ -67,7 +69,8 @@ def prepare(options: Options) -> Job:
     reference = run_reference(folder, inputs, options.quiet)
     reference.validation = run_validation(folder, inputs)
     shift = data_shift(folder, inputs, reference)
-    return Job(folder, inputs, reference, shift, quantization_trials(folder, inputs, reference))
+    trials = quantization_trials(folder, inputs, reference)
+    return Job(folder, inputs, reference, shift, trials, training_fit(folder, inputs))
 
 
 def run(options: Options, say: Say) -> Run:
@@ -110,6 +113,7 @@ def run_on(target: Target, options: Options, job: Job, say: Say = lambda _: None
         job.reference,
         job.shift,
         job.trials,
+        job.fit,
         measured,
         outcome,
         memory,

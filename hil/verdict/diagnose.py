@@ -13,8 +13,8 @@ from hil.verdict.rules.accuracy import (
     step_losses,
     total_loss,
     unlabelled,
-    weak_model,
 )
+from hil.verdict.rules.consequences import without_consequences
 from hil.verdict.rules.conversion import conversion
 from hil.verdict.rules.exactness import (
     comparison,
@@ -25,6 +25,7 @@ from hil.verdict.rules.predominance import predominance, predominance_unlabelled
 from hil.verdict.rules.runtimes import runtimes_differ
 from hil.verdict.rules.session import fault, incomplete, link_trouble, memory
 from hil.verdict.rules.shift import data_shift
+from hil.verdict.rules.training import training
 from hil.verdict.rules.wording import fine, plural
 
 #: In the order in which one would mend things: a broken line or a crash explains much of the rest.
@@ -34,6 +35,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     link_trouble,
     memory,
     data_shift,
+    training,
     device_differs,
     preprocessing_differs,
     saturated_input,
@@ -41,36 +43,20 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     total_loss,
     predominance,
     predominance_unlabelled,
-    weak_model,
     unlabelled,
     conversion,
     runtimes_differ,
 )
-
-#: Stages that are blamed on one differing byte, and what then follows from it.
-EXACT: Final = ("device", "preprocessing")
-CONSEQUENCES: Final = ("loss", "too-few-windows")
-NOT_EXACT: Final = (*CONSEQUENCES, "predominance", "fault", "memory")
 
 _ORDER: Final = {"problem": 0, "note": 2, "ok": 3}
 
 
 def diagnose(run: Run) -> list[Finding]:
     """Return the findings of a run, problems first; at least one ("nothing is wrong")."""
-    findings = _without_consequences([f for rule in RULES for f in rule(run)])
+    findings = without_consequences(run, [f for rule in RULES for f in rule(run)])
     if not any(f.severity == "problem" for f in findings):
         findings.insert(0, _nothing_wrong(run))
     return sorted(findings, key=_rank)
-
-
-def _without_consequences(findings: list[Finding]) -> list[Finding]:
-    """Leave out a step's bare loss where the exact cause is known: it carries the same cost."""
-    exact = {
-        f.stage
-        for f in findings
-        if f.severity == "problem" and f.stage in EXACT and f.cause not in NOT_EXACT
-    }
-    return [f for f in findings if f.stage not in exact or f.cause not in CONSEQUENCES]
 
 
 def _rank(finding: Finding) -> tuple[int, float]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from scipy.stats import norm
@@ -59,7 +59,8 @@ class Significance:
 
     kind: "step" (first → second), "total" (float → int8 over several steps), "shares" (the classes
     that column `second` predicts against the true ones), "undone" (a correction of the windows, by
-    its kind in `second`) or "distance" (the windows against the training windows).
+    its kind in `second`), "distance" (the windows against the training windows) or "fit" (the first
+    model on windows it was trained on, against what `second` of hil.record.Fit gets right there).
     """
 
     kind: str
@@ -197,7 +198,7 @@ def _data_step(run: Run) -> Step | None:
 
 def family(run: Run) -> tuple[Significance, ...]:
     """Return every test of the run, with the p-values that Holm's method gives them together."""
-    found = [*_step_tests(run), *_share_tests(run), *_shift_tests(run)]
+    found = [*_step_tests(run), *_share_tests(run), *_shift_tests(run), *_fit_tests(run)]
     adjusted = holm([test.p for test in found])
     count = len(found)
     return tuple(replace(t, family_p=p, among=count) for t, p in zip(found, adjusted, strict=True))
@@ -305,3 +306,35 @@ def _undone_columns(run: Run, item: Correction) -> tuple[Column, Column] | None:
     if first is None or not usable(run, first).any():
         return None
     return replace(first, predicted=item.float_predicted or item.int8_predicted), first
+
+
+def fitted(run: Run, name: Literal["predicted", "lowered", "simple"]) -> tuple[Run, Column] | None:
+    """Return answers to the training windows as a run of one column; None where there are none."""
+    fit = run.fit
+    answers: tuple[int, ...] = getattr(fit, name) if fit is not None else ()
+    if fit is None or not answers:
+        return None
+    scores = tuple(() for _ in answers)
+    made = Column(name, "", "float", False, None, answers, scores)
+    return replace(run, columns=(made,), windows=fit.windows), made
+
+
+def better_fit(run: Run, name: Literal["lowered", "simple"], than: Literal["predicted", "lowered"]
+               ) -> tuple[Paired, Interval] | None:  # fmt: skip
+    """Return how answers do against others on the training windows, and what they gain."""
+    first, second = fitted(run, name), fitted(run, than)
+    if first is None or second is None:
+        return None
+    where = first[0]
+    return paired(where, first[1], second[1]), loss(where, first[1], second[1])
+
+
+def _fit_tests(run: Run) -> Iterator[Significance]:
+    pairs: tuple[tuple[Literal["lowered", "simple"], Literal["predicted", "lowered"]], ...]
+    pairs = (("lowered", "predicted"), ("simple", "lowered"))
+    for name, than in pairs:
+        found = better_fit(run, name, than)
+        if found is not None and found[0].only_first + found[0].only_second:
+            table = found[0]
+            p = mcnemar_exact(int(table.only_first), int(table.only_second))
+            yield Significance("fit", than, name, p)

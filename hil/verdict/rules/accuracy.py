@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from hil.record import Column, LayerQuantization, Run
-from hil.verdict.drift import accuracy, chain, column, same_answers, usable
+from hil.verdict.drift import accuracy, column, same_answers
 from hil.verdict.findings import Finding
-from hil.verdict.rules.quantization import blame, input_blame
+from hil.verdict.rules.quantization import blame, input_blame, retrained
 from hil.verdict.rules.steps import change_evidence, numbers, to_tell
 from hil.verdict.rules.wording import (
     fine,
@@ -35,9 +35,6 @@ SQNR_DROP_DB: Final = 6.02
 
 #: Training windows are known to the model: being better on them by less than this says nothing.
 SEEN_MARGIN: Final = 0.20
-
-#: On fewer windows a good model may be no better than one answer, by their choice alone.
-ENOUGH: Final = 30
 
 Verdict = Literal["above", "costs", "unclear", "within"]
 
@@ -104,11 +101,16 @@ def _blamed(run: Run, step: Step, above: bool) -> Finding:
         step.stage,
         told.cause if told else "loss",
         f"{_subject(step)} costs {numbers(step.loss)} of accuracy, {limit}",
-        evidence=[*(told.evidence if told else ()), *_evidence(run, step)],
+        evidence=[*(told.evidence if told else tried(run, step)), *_evidence(run, step)],
         location=told.location if told else _worst_layer(run, step.stage),
         remedy=(told and told.remedy) or REMEDIES[step.stage],
         effect=_effect(step),
     )
+
+
+def tried(run: Run, step: Step) -> list[str]:
+    """Return what training quantization-aware gave, where the step is quantization's."""
+    return retrained(run) if step.stage == "quantization" else []
 
 
 def _within(run: Run, step: Step) -> Finding:
@@ -228,30 +230,3 @@ def good_elsewhere(run: Run, item: Column) -> bool:
     if shift is None or not shift.seen_total:
         return False
     return shift.seen_correct / shift.seen_total - value.value > SEEN_MARGIN
-
-
-def weak_model(run: Run) -> list[Finding]:
-    """The first model of the chain is no better than always answering the commonest class.
-
-    Where even what was measured is no better, on enough windows, there is nothing further down
-    the chain to look for: a problem. Where it only may be so, a note.
-    """
-    first = next(iter(chain(run)), None)
-    value = accuracy(run, first) if first else None
-    if first is None or value is None:
-        return []
-    labels = [run.windows.label[i] for i in usable(run, first).nonzero()[0]]
-    commonest = max(labels.count(k) for k in set(labels)) / len(labels)
-    if len(set(labels)) < 2 or value.low > commonest or good_elsewhere(run, first):
-        return []
-    no_better = value.value <= commonest and len(labels) >= ENOUGH
-    return [
-        (problem if no_better else note)(
-            "training",
-            "weak-model",
-            f"The {first.name} model is {percent(value.value)} right, which is not clearly better "
-            f"than always answering the commonest class ({percent(commonest)})",
-            evidence=[sample(run, first)],
-            remedy="better data or training comes before quantization",
-        )
-    ]

@@ -10,6 +10,7 @@ from hil.verdict.drift import chain, class_counts, usable
 from hil.verdict.findings import Finding
 from hil.verdict.rules.accuracy import good_elsewhere
 from hil.verdict.rules.steps import probability
+from hil.verdict.rules.training import favoured
 from hil.verdict.rules.wording import note, percent, problem
 from hil.verdict.stats import FAMILY_ERROR
 from hil.verdict.steps import STAGES, class_p, test_of
@@ -35,7 +36,9 @@ def predominance(run: Run) -> list[Finding]:
         if usable(run, item).any():
             found = _predominant(run, item)
             if found is not None:
-                return [_finding(run, item, found)]
+                begun = favoured(run)  # in training: told there
+                same = begun is not None and begun.number == found
+                return [] if same else [_finding(run, item, found)]
     return []
 
 

@@ -19,10 +19,10 @@ from hil.verdict.motion import another_unit
 from hil.verdict.rules.accuracy import SEEN_MARGIN
 from hil.verdict.rules.data import impossible_values
 from hil.verdict.rules.steps import change_evidence, numbers, to_tell
-from hil.verdict.rules.undone import effect_of, gain_text, returned
+from hil.verdict.rules.undone import correction, effect_of, gain_text, returned
 from hil.verdict.rules.wording import fine, note, percent, plural, points, problem
 from hil.verdict.stats import Interval
-from hil.verdict.steps import Step, held_out, steps, test_of, undone
+from hil.verdict.steps import Step, held_out, steps, test_of, undone_loss
 
 #: Without labels a change is only mentioned, and where undoing it halves the distance.
 HALF: Final = 0.5
@@ -90,15 +90,32 @@ def data_shift(run: Run) -> list[Finding]:
     return told + (found or _data_step(run))
 
 
-def _undone(run: Run, shift: DataShift) -> list[Finding]:
-    """The shift whose undoing brings most back, where that is sure among all tests of the run."""
+def undoing(run: Run) -> Correction | None:
+    """Return what undoes the shift that `data_shift` blames; None where it was not undone."""
+    shift = run.data_shift
+    if shift is None:
+        return None
+    told = next((f.cause for f in impossible_values(run) if f.cause in ("unit", "amplitude")), None)
+    return correction(shift, told) if told else _surest(run, shift)
+
+
+def _surest(run: Run, shift: DataShift) -> Correction | None:
+    """Return the change whose undoing brings most back, where that is sure: among all tests of the
+    run, and whichever recordings had been drawn. One recording that is better turned round is no
+    mounting.
+    """
     sure = []
     for item in shift.corrections:
-        test, table = test_of(run, "undone", item.kind), undone(run, item)
-        if item.kind in KINDS and table is not None and test is not None and test.significant:
-            sure.append((table.only_first - table.only_second, item))
-    gain, best = max(sure, key=lambda found: found[0], default=(0, None))
-    if best is None or gain <= 0:
+        test, gain = test_of(run, "undone", item.kind), undone_loss(run, item)
+        if item.kind in KINDS and gain is not None and test is not None and test.significant:
+            sure.append((gain, item))
+    held = [(gain.value, item) for gain, item in sure if gain.low > 0]
+    return max(held, key=lambda found: found[0], default=(0.0, None))[1]
+
+
+def _undone(run: Run, shift: DataShift) -> list[Finding]:
+    best = _surest(run, shift)
+    if best is None:
         return []
     of_a_unit = best.kind == "amplitude" and _in_another_unit(shift, best)
     cause, what, remedy = ANOTHER_UNIT if of_a_unit else KINDS[best.kind]
