@@ -15,7 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--board", required=True, choices=board_names())
     parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
-    parser.add_argument("--port", help="serial port of the board; found by itself otherwise")
+    parser.add_argument(
+        "--port",
+        "--probe",
+        help="serial port of the board, or the serial number of the debug probe that uploads "
+        "(sensortile); found by itself otherwise",
+    )
     parser.add_argument("--baud", type=int, help="baud rate of the link; the board's own otherwise")
 
 

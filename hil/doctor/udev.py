@@ -3,6 +3,9 @@
 `tinyhil doctor --udev` prints them. TAG+="uaccess" asks logind for access by whoever is logged in
 at the seat; MODE and GROUP serve those who log in from afar. ModemManager is told to keep off:
 it talks to every new serial port, and its bytes would reach a bootloader.
+
+Debug probes are reached as USB devices; a CMSIS-DAP of version 1 is a HID device and reached as
+hidraw. Any vendor may make one: it has CMSIS-DAP in its product's name.
 """
 
 from __future__ import annotations
@@ -10,15 +13,10 @@ from __future__ import annotations
 from typing import Final
 
 from hil.board import board_names, load_board
+from hil.upload.debug_probes import CMSIS_DAP, MODELS
 
-#: USB ids of the debug probes that an upload may go through, by what they are called.
-PROBES: Final = (
-    ("ST-LINK/V2", 0x0483, 0x3748),
-    ("ST-LINK/V2-1", 0x0483, 0x374B),
-    ("STLINK-V3", 0x0483, 0x374E),
-    ("CMSIS-DAP (Arm's DAPLink)", 0x0D28, 0x0204),
-)
 PATH: Final = "/etc/udev/rules.d/60-tinyhil.rules"
+GRANT: Final = 'MODE="0660", GROUP="dialout", TAG+="uaccess", ENV{ID_MM_DEVICE_IGNORE}="1"'
 
 
 def udev_rules() -> str:
@@ -32,15 +30,18 @@ def udev_rules() -> str:
         lines += ["", f"# {board.title}"]
         lines += [_rule(vendor, product, "tty") for vendor, product in board.usb_ids]
         lines += [_rule(vendor, product, "usb") for vendor, product in board.usb_ids]
-    for name, vendor, product in PROBES:
-        lines += ["", f"# {name}", _rule(vendor, product, "usb")]
+    for name, kind, vendor, product in MODELS:
+        reached = ("usb", "tty", "hidraw") if kind == CMSIS_DAP else ("usb", "tty")
+        lines += ["", f"# {name}", *(_rule(vendor, product, subsystem) for subsystem in reached)]
+    lines += ["", f"# Any {CMSIS_DAP}, by its name"]
+    lines += [f'SUBSYSTEM=="{s}", ATTR{plural}{{product}}=="*{CMSIS_DAP}*", {GRANT}'
+              for s, plural in (("usb", ""), ("hidraw", "S"))]  # fmt: skip
     return "\n".join(lines)
 
 
 def _rule(vendor: int, product: int, subsystem: str) -> str:
-    which = "ATTRS" if subsystem == "tty" else "ATTR"  # a tty's ids are those of its parent
+    which = "ATTR" if subsystem == "usb" else "ATTRS"  # a tty's ids are those of its parent
     return (
         f'SUBSYSTEM=="{subsystem}", {which}{{idVendor}}=="{vendor:04x}", '
-        f'{which}{{idProduct}}=="{product:04x}", MODE="0660", GROUP="dialout", TAG+="uaccess", '
-        'ENV{ID_MM_DEVICE_IGNORE}="1"'
+        f'{which}{{idProduct}}=="{product:04x}", {GRANT}'
     )

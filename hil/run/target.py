@@ -133,11 +133,11 @@ def _hardware(
         say(f"{error}; doing so now")
         device.close()
         model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
-        # A USB-serial adapter's port is none that a bootloader listens on; then the only board is
-        # meant, and of several none is guessed.
+        # Neither a USB-serial adapter's port nor, with a debug probe, any of the board's is one to
+        # upload through; then the only board or probe is meant, and of several none is guessed.
         device_port = find(board, port)
         own = any(p.device == device_port for p in running(board))
-        upload(board, model, device_port if own else None)
+        upload(board, model, device_port if own and board.uploader == "sam-ba" else None)
         device = Device(backend.open(board, None, port))
         identity = _identify(device, board, folder)
     else:

@@ -4,7 +4,9 @@
     sam_ba.py   the bootloader's commands, and the order in which pages are written
     hello.py    waits until the new firmware says who it is
     dfu.py      restarts a SensorTile into its ROM's DFU, for dfu-util
+    by_probe.py, debug_probes.py    openocd, pyocd and st-flash, and which probe they are to take
+    outcome.py  how each of them ends
 
-`python -m hil.upload firmware.bin` is what `pio run -e nano33 -t upload` runs. Boards with a debug
-probe are uploaded to by its own programs; firmware/platform/builder names them.
+`python -m hil.upload firmware.bin` is what `pio run -e nano33 -t upload` runs;
+firmware/platform/builder says what each `upload_protocol` does.
 """

@@ -1,73 +1,161 @@
 """`python -m hil.upload.dfu [--port P] dfu-util ARGUMENT…`: upload to a SensorTile by USB alone.
 
 A SensorTile that carries this firmware is restarted into its ROM's DFU first, by a touch at 1200
-baud (firmware/src/port/stm32l476/chip.c); one that waits there already is taken as it is. What goes
-wrong before dfu-util runs is one line on standard error, behind UPLOADER_SAYS.
+baud (firmware/src/port/stm32l476/chip.c); one that waits there already is taken as it is. Every
+STM32 has this ROM, under one USB id, so the board is told from others by its USB socket, which it
+keeps as it restarts, and by its flash: what ROM says of it must be the board's (1 MB in pages of
+2 KB; RM0351 3.3.1). Nothing tells two chips with such flash apart: of several none is guessed.
+
+Not by serial number: the ROM makes its own of the chip's 96 bits, the firmware's has 64 of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from hil import ports
 from hil.board import Board, load_board
-from hil.errors import InputError, LinkError, TinyhilError, ToolError
-from hil.firmware.build import UPLOADER_SAYS
+from hil.errors import InputError, LinkError, ToolError, clean
+from hil.ports import Port
+from hil.upload.outcome import outcome
 from hil.upload.port import POLL_S, RESTART_TIMEOUT_S, touch
 
 #: What helps where a touch does not: the ROM looks at this pin as the chip starts.
 BY_HAND: Final = "start it with BOOT0 high, or upload by a debug probe (upload_protocol)"
-#: What `dfu-util -l` says of each device in DFU.
-FOUND: Final = "Found DFU"
+
+#: What `dfu-util -l` says of each memory of a device in DFU; the first is the flash.
+FOUND: Final = re.compile(
+    r'^Found DFU: .*\bpath="([0-9.-]{1,40})", alt=0, name="(.{0,200})", serial="(.{0,80})"$', re.M
+)
+#: What it says where it may not open the device.
+UNKNOWN: Final = "UNKNOWN"
+#: A DfuSe memory layout (ST's UM0424, 10.3.2): "@name/address/count*sizeUnit…,…".
+LAYOUT: Final = re.compile(r"@[^/]{0,80}/(0x[0-9A-Fa-f]{1,8})/([0-9*BKMa-g ,]{1,80})")
+SECTORS: Final = re.compile(r"(\d{1,5})\*(\d{1,5})([ BKM]?)[a-g]")
+UNITS: Final = {" ": 1, "": 1, "B": 1, "K": 1024, "M": 1024 * 1024}
+#: Bytes of a page of the STM32L476's flash (RM0351 3.3.1).
+PAGE: Final = 2048
 
 
-def restart(board: Board, program: str, device: str | None) -> None:
-    """Restart a board that runs its firmware into DFU; without one there is nothing to be done.
+@dataclass(frozen=True)
+class Waiting:
+    """A device in DFU. path: its USB socket, as `Port.location`. memory: what it says of flash."""
 
-    program: dfu-util's path. device: the board's port, None to find it by its USB id. Raises
-    InputError where several boards could be meant, LinkError where it does not come up in DFU.
-    """
-    there = [p for p in ports.running(board) if device in (None, p.device)]
-    if not there:
-        return
-    if len(there) > 1:
-        listed = "; ".join(map(str, there))
-        raise InputError(f"{len(there)} boards could be meant ({listed}): give --upload-port")
-    touch(there[0].device, BY_HAND)
-    deadline = time.monotonic() + RESTART_TIMEOUT_S
-    while not _is_in_dfu(board, program):
-        if time.monotonic() >= deadline:
-            raise LinkError(f"{board.title} did not come up in DFU; {BY_HAND}")
-        time.sleep(POLL_S)
+    path: str
+    memory: str
+    serial_number: str
+
+    def could_be(self, board: Board) -> bool:
+        """Whether its flash is the board's."""
+        layout = LAYOUT.fullmatch(self.memory)
+        sectors = SECTORS.findall(layout[2]) if layout else []
+        sizes = {int(size) * UNITS[unit] for _, size, unit in sectors}
+        whole = sum(int(count) * int(size) * UNITS[unit] for count, size, unit in sectors)
+        facts = board.facts
+        return (
+            layout is not None
+            and int(layout[1], 16) == facts.flash_origin
+            and (sizes, whole) == ({PAGE}, facts.flash_size)
+        )
+
+    def __str__(self) -> str:
+        return f"in DFU on {self.path}, serial number {clean(self.serial_number)}"
 
 
-def _is_in_dfu(board: Board, program: str) -> bool:
+def waiting(board: Board, program: str) -> list[Waiting]:
+    """Return every device with the ROM's USB id that is in DFU. program: dfu-util's path."""
     vendor, product = board.usb_ids[1]
     command = [program, "-l", "-d", f"{vendor:04x}:{product:04x}"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
-    return FOUND in listed.stdout
+    listed = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False
+    ).stdout
+    return [Waiting(*fields) for fields in FOUND.findall(listed)]
+
+
+def find(board: Board, program: str, asked: str | None) -> Waiting:
+    """Return the board in DFU; one that runs its firmware is restarted into it.
+
+    asked: a running board's port or USB serial number, or what dfu-util calls path or serial; None
+    for the only board. Raises InputError where several could be meant or `asked` is none of them,
+    LinkError where there is none, or it does not come up in DFU.
+    """
+    before, running = waiting(board, program), ports.running(board)
+    if asked is not None:
+        device = ports.resolve(running, asked)
+        running = [p for p in running if p.device == device]
+        there = [w for w in before if asked in (w.path, w.serial_number)]
+        if not running and not there:
+            raise InputError(
+                f"{clean(asked)} is no {board.title}: neither one that runs this firmware nor one "
+                "in DFU"
+            )
+    else:
+        there = [w for w in before if w.could_be(board)] or before
+        if not running and not there:
+            others = ports.told_of(ports.lookalikes(board))
+            raise LinkError(f"no {board.title} found on USB{others}; {BY_HAND}")
+    if len(running) + len(there) > 1:
+        listed = "; ".join(map(str, [*running, *there]))
+        raise InputError(
+            f"{len(running) + len(there)} boards could be meant ({listed}): give --upload-port, a "
+            "port or serial number"
+        )
+    found = _restart(board, program, running[0], before) if running else there[0]
+    _check(board, found)
+    return found
+
+
+def _check(board: Board, found: Waiting) -> None:
+    if UNKNOWN in (found.memory, found.serial_number):
+        raise LinkError(f"dfu-util may not open {found.path}: see `tinyhil doctor --udev`")
+    if not found.could_be(board):
+        raise InputError(
+            f"no {board.title}: what is {found} has other flash, {clean(found.memory)!r}"
+        )
+
+
+def _restart(board: Board, program: str, port: Port, before: list[Waiting]) -> Waiting:
+    """Touch a running board; return it in DFU: on the same socket, or else the only new one."""
+    touch(port.device, BY_HAND)
+    known = {w.path for w in before}
+    deadline = time.monotonic() + RESTART_TIMEOUT_S
+    found: list[Waiting] = []
+    while time.monotonic() < deadline:
+        now = waiting(board, program)
+        found = [w for w in now if w.path == port.location or not port.location]
+        found = [w for w in found if port.location or w.path not in known]
+        if len(found) == 1 and found[0].memory != UNKNOWN:  # udev may not have come to it yet
+            return found[0]
+        time.sleep(POLL_S)
+    if len(found) == 1:
+        return found[0]
+    raise LinkError(f"{board.title} did not come up in DFU; {BY_HAND}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Restart the board, run dfu-util, return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m hil.upload.dfu", description=__doc__)
-    parser.add_argument("--port", "--upload-port", help="the board's serial port")
+    parser.add_argument("--port", "--upload-port", help="the board's port or serial number")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="dfu-util with its arguments")
     args = parser.parse_args(argv)
-    try:
+
+    def upload() -> int:
         program = shutil.which(args.command[0]) if args.command else None
         if program is None:
             raise ToolError("dfu-util is not on PATH; upload_protocol in platformio.ini chooses")
-        restart(load_board("sensortile"), program, args.port)
-    except TinyhilError as error:
-        print(f"{UPLOADER_SAYS}{error}", file=sys.stderr)
-        return error.exit_code
-    return subprocess.run([program, *args.command[1:]], check=False).returncode
+        found = find(load_board("sensortile"), program, args.port)
+        print(f"uploading to the board {found}", flush=True)
+        command = [program, "-p", found.path, *args.command[1:]]
+        return subprocess.run(command, check=False).returncode
+
+    return outcome(upload)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def wait_for_hello(
                 last = f" ({error})"
         time.sleep(POLL_S)
     where = f"says nothing on {port}" if port else "did not come back on USB"
-    raise LinkError(f"written and verified, but the board {where}{last}; {DOUBLE_TAP}")
+    raise LinkError(f"written, but the board {where}{last}; {DOUBLE_TAP}")
 
 
 def _ask(board: Board, port: Port) -> Identity:

@@ -2,6 +2,10 @@
 
 Distributions' bossac does not know this chip, so the few commands that it takes are spoken here.
 Addresses in commands are relative to the application's start; a flash page is 4096 bytes.
+
+The version line names the extensions that a bootloader has. Y (write) and K (restart) must be
+there. Z (checksum) need not: Arduino's own tools do not ask for it, and some that claim it do not
+answer (Renode's model, the UNO R4 WiFi's bridge). Without it nothing is verified, and that is told.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hil.backend.base import Transport
-from hil.errors import DeviceError, LinkError, clean
+from hil.errors import DeviceError, NoAnswerError, clean
 
 PAGE: Final = 4096
 #: Where in its own buffer the bootloader is told to put a page; Arduino's bossac sends the same.
@@ -33,12 +37,15 @@ class Bootloader:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._pending = b""
+        #: The letters of the version line, once `identify` has read it.
+        self.extensions = ""
 
     def identify(self) -> str:
         """Return the bootloader's version line. Raises DeviceError when it is another device."""
         self._command("N#", b"\n\r")
         version = self._text("V#")
-        if not {"Y", "Z", "K"} <= set(version.partition("[Arduino:")[2]):
+        self.extensions = version.partition("[Arduino:")[2].partition("]")[0]
+        if not {"Y", "K"} <= set(self.extensions):
             raise DeviceError(f"not a Nano 33 BLE's bootloader: {clean(version)!r}; {DOUBLE_TAP}")
         chip = self._text("I#")
         if not chip.startswith("nRF52840"):
@@ -46,15 +53,29 @@ class Bootloader:
         return version
 
     def write_page(self, offset: int, page: bytes) -> None:
-        """Erase and write the page at `offset` from the application's start."""
-        self._transport.write(f"S{BUFFER_ADDRESS:08X},{len(page):08X}#".encode() + page)
+        """Erase and write the page at `offset` from the application's start.
+
+        The command and its data are written apart, as bossac does: there are bootloaders that take
+        what follows a command in its USB packet for another command.
+        """
+        self._transport.write(f"S{BUFFER_ADDRESS:08X},{len(page):08X}#".encode())
+        self._transport.write(page)
         self._command(f"Y{BUFFER_ADDRESS:08X},0#", b"Y\n\r")
         self._command(f"Y{offset:08X},{len(page):08X}#", b"Y\n\r")
 
-    def checksum(self, offset: int, size: int) -> int:
-        """Return the CRC-16/XMODEM of what is in flash."""
+    def checksum(self, offset: int, size: int) -> int | None:
+        """Return the CRC-16/XMODEM of what is in flash, None where the bootloader computes none.
+
+        One that is gone does not answer either: it is then found out at the next command.
+        """
+        if "Z" not in self.extensions:
+            return None
         self._transport.write(f"Z{offset:08X},{size:08X}#".encode())
-        answer = self._take(b"#\n\r")
+        try:
+            answer = self._take(b"#\n\r")
+        except NoAnswerError:
+            self.extensions = self.extensions.replace("Z", "")
+            return None
         try:
             return int(answer.decode("ascii").lstrip("Z").rstrip("#\n\r"), 16)
         except (UnicodeDecodeError, ValueError):
@@ -85,7 +106,7 @@ class Bootloader:
         while end not in self._pending:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise LinkError(f"the bootloader does not answer; {DOUBLE_TAP}")
+                raise NoAnswerError(f"the bootloader does not answer; {DOUBLE_TAP}")
             self._pending += self._transport.read(min(left, 0.1))
         answer, _, self._pending = self._pending.partition(end)
         return answer + end
@@ -96,8 +117,10 @@ def pages_written(size: int) -> int:
     return -(-size // PAGE) + 1
 
 
-def write_image(loader: Bootloader, image: bytes, tell: Callable[[int], object]) -> None:
+def write_image(loader: Bootloader, image: bytes, tell: Callable[[int], object]) -> bool:
     """Write, verify and start an image; `tell` gets the pages written, one by one.
+
+    Returns whether it was verified: False where the bootloader computes no checksum.
 
     The first page is erased before anything else and written last, once all the others are known to
     be right: wherever this ends early, the bootloader finds no vectors, stays after every reset,
@@ -117,16 +140,20 @@ def write_image(loader: Bootloader, image: bytes, tell: Callable[[int], object])
         _verify(loader, PAGE, padded[PAGE:])
     write(0, padded[:PAGE])
     try:
-        _verify(loader, 0, padded)
+        verified = _verify(loader, 0, padded)
     except DeviceError:
         loader.write_page(0, ERASED_PAGE)
         raise
     loader.reset()
+    return verified
 
 
-def _verify(loader: Bootloader, offset: int, expected: bytes) -> None:
-    if loader.checksum(offset, len(expected)) != binascii.crc_hqx(expected, 0):
+def _verify(loader: Bootloader, offset: int, expected: bytes) -> bool:
+    """Return True where the flash is known to hold `expected`, False where nothing is known."""
+    checksum = loader.checksum(offset, len(expected))
+    if checksum not in (None, binascii.crc_hqx(expected, 0)):
         raise DeviceError(
             "the flash does not hold what was written; the board waits in its bootloader: upload "
             "again"
         )
+    return checksum is not None

@@ -36,15 +36,18 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Put a program of a given name first on PATH; it writes its arguments, one a line."""
+def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Put a program of a given name first on PATH; it writes its arguments, one a line, to the file
+    that is returned, and `says` to its output.
+    """
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
-    def make(name: str) -> Path:
-        log = tmp_path / f"{name}.log"
-        (folder / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {log}\n')
+    def make(name: str, says: str = "") -> Path:
+        log, said = tmp_path / f"{name}.log", tmp_path / f"{name}.says"
+        said.write_text(says)
+        (folder / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {log}\ncat {said}\n')
         (folder / name).chmod(0o755)
         return log
 

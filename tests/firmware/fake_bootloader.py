@@ -23,13 +23,16 @@ def image_of(size: int) -> bytes:
 
 
 class FakeBootloader(threading.Thread):
-    """`unplug_after`: the cable is pulled before that command (counted from 0) is answered."""
+    """`unplug_after`: the cable is pulled before that command (counted from 0) is answered;
+    `mute`: letters of commands that get no answer.
+    """
 
     def __init__(
         self,
         version: bytes = b"Bootloader 2.0 [Arduino:IKXYZ]",
         flash: bytes | None = None,
         unplug_after: int | None = None,
+        mute: str = "",
     ) -> None:
         super().__init__(daemon=True)
         self.near, far = pty.openpty()
@@ -38,6 +41,7 @@ class FakeBootloader(threading.Thread):
         self.version = version
         self.flash = bytearray(b"\xa5" * 64 * PAGE if flash is None else flash)
         self.unplug_after = unplug_after
+        self.mute = mute
         self.buffer = b""
         self.source = 0
         self.restarted = threading.Event()
@@ -88,6 +92,7 @@ class FakeBootloader(threading.Thread):
     def answer(self, letter: str, address: int, size: int, data: bytes) -> bytes:
         if letter == "S":
             self.buffer = data
+        if letter in {"S", *self.mute}:
             return b""
         if letter == "Y":
             return self.write(address, size)

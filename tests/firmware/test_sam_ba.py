@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_bootloader import NANO, PAGE, FakeBootloader, image_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hil.board import PROJECT_DIR
 from hil.errors import DeviceError
 from hil.upload import sam_ba
 from hil.upload.__main__ import main, upload
@@ -88,6 +94,63 @@ def test_a_page_that_did_not_take_is_noticed(start: Start, tmp_path: Path, page:
         board.faulty_page = None
         upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
         assert not board.stays
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [({"version": b"Bootloader 1.0 [Arduino:IKXY]"}, 0), ({"mute": "Z"}, 1)],
+    ids=["says that it has none", "has none"],
+)
+def test_a_bootloader_without_checksums_is_written_to_and_that_is_told(  # noqa: PLR0917 - a row
+    start: Start,
+    tmp_path: Path,
+    options: dict[str, Any],
+    asked: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sam_ba, "ANSWER_TIMEOUT_S", 0.3)
+    board = start(**options)
+    assert main(["--port", board.port, str(image_file(tmp_path, 3 * PAGE))]) == 0
+    assert board.restarted.wait(5)
+    assert board.flash[: 3 * PAGE] == image_of(3 * PAGE)
+    written = COMMANDS[: COMMANDS.index("Z")]
+    assert board.commands == [*written, *"Z" * asked, "S", "Y", "Y", "K"]
+    said = capsys.readouterr().out
+    assert "not verified" in said
+    assert "and verified" not in said
+
+
+@pytest.mark.parametrize("extensions", [b"IKXZ", b"IXYZ"])
+def test_a_bootloader_that_cannot_write_or_restart_is_left_alone(
+    start: Start, tmp_path: Path, extensions: bytes
+) -> None:
+    board = start(version=b"Bootloader 1.0 [Arduino:" + extensions + b"]")
+    with pytest.raises(DeviceError, match="not a Nano 33 BLE's bootloader"):
+        upload(NANO, image_file(tmp_path, PAGE), board.port)
+    assert "S" not in board.commands
+
+
+def test_ctrl_c_is_one_line_and_the_board_can_be_uploaded_again(
+    start: Start, tmp_path: Path
+) -> None:
+    board = start(mute="Y")  # so that the upload waits in the midst
+    path = image_file(tmp_path, 3 * PAGE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hil.upload", "--port", board.port, str(path)],
+        cwd=PROJECT_DIR, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while "Y" not in board.commands and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.strip().splitlines()[-1].startswith("upload: interrupted")
+    assert "Traceback" not in error
+    board.mute = ""
+    upload(NANO, path, board.port)
+    assert board.flash[: 3 * PAGE] == path.read_bytes()
 
 
 def test_another_device_is_left_alone(start: Start, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from fake_bootloader import NANO, FakeBootloader
 from project_copy import Project
 
 from hil import cli
-from hil.board import PROJECT_DIR
+from hil.board import PROJECT_DIR, load_board
 from hil.errors import DeviceError, LinkError
 from hil.firmware import build as firmware
 from hil.firmware.build import UPLOADER_SAYS, build, run_platformio, why_failed
@@ -94,17 +94,23 @@ UPLOADS = {
                                           r"-c program \{\S+firmware\.elf\} verify reset exit"),
     ("sensortile", "stflash"): ("st-flash", r"--reset write \S+firmware\.bin 0x08000000"),
     ("sensortile", "dfu"): ("dfu-util",
-                            r"-d 0483:df11 -a 0 -s 0x08000000:leave -D \S+firmware\.bin"),
+                            r"-p 1-1 -d 0483:df11 -a 0 -s 0x08000000:leave -D \S+firmware\.bin"),
     ("sensortile", "pyocd"): ("pyocd", r"flash --target stm32l475xg \S+firmware\.elf"),
 }  # fmt: skip
 
 
+IN_DFU = (
+    'Found DFU: [0483:df11] ver=2200, devnum=5, cfg=1, intf=0, path="1-1", alt=0, '
+    'name="@Internal Flash  /0x08000000/512*0002Kg", serial="3677"\n'
+)
+
+
 @pytest.mark.parametrize(("board", "protocol"), UPLOADS)
 def test_pio_uploads_by_the_tool_that_was_chosen(
-    board: str, protocol: str, fake_tool: Callable[[str], Path], project: Project
+    board: str, protocol: str, fake_tool: Callable[..., Path], project: Project
 ) -> None:
     tool, arguments = UPLOADS[board, protocol]
-    log = fake_tool(tool)
+    log = fake_tool(tool, IN_DFU if protocol == "dfu" else "")
     if protocol != "stlink":  # the SensorTile's default
         add_to_ini(project, f"[env:{board}]\nupload_protocol = {protocol}\n")
     result = project.pio("run", "-e", board, "-t", "upload")
@@ -118,12 +124,21 @@ def add_to_ini(project: Project, section: str) -> None:
     ini.write_text(ini.read_text().replace(head, section))
 
 
+def test_a_port_that_an_upload_by_probe_cannot_use_is_refused(
+    fake_tool: Callable[..., Path],
+) -> None:
+    log = fake_tool("openocd")
+    with pytest.raises(DeviceError, match=r"/dev/ttyACM0 is no ST-LINK here .* leave out --port "):
+        firmware.upload(load_board("sensortile"), None, "/dev/ttyACM0")
+    assert not log.exists(), "the port was not passed over"
+
+
 @pytest.mark.skipif(shutil.which("st-flash") is not None, reason="st-flash is installed here")
 def test_a_missing_uploader_is_named(project: Project) -> None:
     add_to_ini(project, "[env:sensortile]\nupload_protocol = stflash\n")
     result = project.pio("run", "-e", "sensortile", "-t", "upload")
     assert result.returncode != 0
-    assert "Error: st-flash is not on PATH" in result.stdout
+    assert "upload: st-flash is not on PATH; upload_protocol in platformio.ini" in result.stdout
 
 
 def test_an_unknown_protocol_is_refused(project: Project) -> None:

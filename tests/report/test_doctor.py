@@ -15,6 +15,7 @@ from hil.cli import main
 from hil.doctor import checks as doctor
 from hil.doctor.checks import Result
 from hil.doctor.machine import Machine, Port
+from hil.doctor.udev import udev_rules
 
 REQUIREMENTS = [
     "numpy>=1.26",
@@ -244,4 +245,25 @@ def test_udev_rules_name_every_board_and_probe(capsys: pytest.CaptureFixture[str
             ids = (f'idVendor}}=="{vendor:04x}"', f'idProduct}}=="{product:04x}"')
             # Once for the port, once for the device.
             assert sum(all(i in rule for i in ids) for rule in rules) == 2
-    assert any('"3748"' in rule for rule in rules)
+
+
+#: openocd's interface/stlink.cfg, less ST-LINK/V1 (3744) and a loader (374d), and Arm's DAPLink;
+#: contrib/60-openocd.rules there grants tty and hidraw too.
+ST_LINKS = ("3748", "374b", "374e", "374f", "3752", "3753", "3754", "3755", "3757")
+PROBES = {*(f"0483:{product}" for product in ST_LINKS), "0d28:0204"}
+
+
+def test_udev_rules_grant_every_probe_to_who_sits_there() -> None:
+    rules = [r for r in udev_rules().splitlines() if r and r[0] != "#"]
+    assert all('TAG+="uaccess"' in rule for rule in rules)
+    granted: dict[str, set[str]] = {}
+    for rule in rules:
+        ids = re.search(r'idVendor\}=="(\w{4})".*idProduct\}=="(\w{4})"', rule)
+        subsystem = re.match(r'SUBSYSTEM=="(\w+)"', rule)
+        assert subsystem is not None
+        granted.setdefault(":".join(ids.groups()) if ids else "by name", set()).add(subsystem[1])
+    boards = {f"{v:04x}:{p:04x}" for b in board_names() for v, p in load_board(b).usb_ids}
+    assert set(granted) == PROBES | boards | {"by name"}
+    assert all({"usb", "tty"} <= granted[probe] for probe in PROBES)
+    assert granted["0d28:0204"] == {"usb", "tty", "hidraw"}, "CMSIS-DAP v1 is a HID device"
+    assert granted["by name"] == {"usb", "hidraw"}

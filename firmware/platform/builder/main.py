@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -101,46 +100,34 @@ def set_up_native():
 
 
 def openocd_scripts():
-    """Return the options by which the registry's openocd finds its scripts."""
+    """Return the option that says where the registry's openocd has its scripts."""
     package = env.PioPlatform().get_package_dir("tool-openocd")
-    return ["-s", f"{package}/openocd/scripts"] if package else []
+    return ["--scripts", f"{package}/openocd/scripts"] if package else []
 
 
 def upload_command():
-    """Return the program and arguments that put the image onto the board."""
+    """Return the module of hil/upload that puts the image onto the board, and its arguments."""
     upload = env.BoardConfig().get("upload")
     protocol, address = env.subst("$UPLOAD_PROTOCOL"), upload["offset_address"]
-    elf, binary = str(BUILD_DIR / "firmware.elf"), str(BUILD_DIR / "firmware.bin")
-    port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
-    debug = env.BoardConfig().get("debug")
-
-    def openocd(interface):
-        setup = ["-f", f"interface/{interface}.cfg", "-f", f"target/{debug['openocd_target']}"]
-        program = f"program {{{elf}}} verify reset exit"
-        return ["openocd", *openocd_scripts(), *setup, "-c", program]
-
-    dfu = ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary]
-    commands = {
-        "sam-ba": [env["PYTHONEXE"], "-m", "hil.upload", *port, binary],
-        "stlink": openocd("stlink"),
-        "cmsis-dap": openocd("cmsis-dap"),
-        "pyocd": ["pyocd", "flash", "--target", debug["pyocd_target"], elf],
-        "stflash": ["st-flash", "--reset", "write", binary, address],
-        "dfu": [env["PYTHONEXE"], "-m", "hil.upload.dfu", *port, *dfu],
-    }
+    binary = str(BUILD_DIR / "firmware.bin")
     if protocol not in upload["protocols"]:
         refuse(f"upload_protocol = {protocol}: choose one of {', '.join(upload['protocols'])}")
-    return commands[protocol]
+    port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
+    dfu = ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary]
+    how = {
+        "sam-ba": ["hil.upload", *port, binary],
+        "dfu": ["hil.upload.dfu", *port, *dfu],
+    }
+    which = ["--board", env.subst("$BOARD"), "--protocol", protocol, *openocd_scripts()]
+    by_probe = ["hil.upload.by_probe", *which, *port, str(BUILD_DIR)]
+    return [env["PYTHONEXE"], "-m", *how.get(protocol, by_probe)]
 
 
 def run_uploader(command, env):
     """Run an uploader. Not as SCons runs commands, through a shell: names stay names."""
-    program = shutil.which(command[0], path=env["ENV"]["PATH"])
-    if program is None:
-        refuse(f"{command[0]} is not on PATH; upload_protocol in platformio.ini chooses another")
     # Python's output, progress bars included, comes as it is made, not when a buffer is full.
     env["ENV"]["PYTHONUNBUFFERED"] = "1"
-    return subprocess.run([program, *command[1:]], env=env["ENV"], check=False).returncode
+    return subprocess.run(command, env=env["ENV"], check=False).returncode
 
 
 def add_board_targets(program):

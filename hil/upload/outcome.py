@@ -1,0 +1,26 @@
+"""How an uploader ends: what goes wrong is one line on standard error, behind UPLOADER_SAYS."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from hil.errors import TinyhilError
+from hil.firmware.build import UPLOADER_SAYS
+
+#: Exit code of a program that Ctrl-C has ended, as shells count it.
+INTERRUPTED: Final = 130
+
+
+def outcome(action: Callable[[], int]) -> int:
+    """Return the exit code of `action`, its own or its error's."""
+    try:
+        return action()
+    except TinyhilError as error:
+        print(f"{UPLOADER_SAYS}{error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        told = "interrupted: the board may hold half an image, and takes the next upload"
+        print(f"\n{UPLOADER_SAYS}{told}", file=sys.stderr)
+        return INTERRUPTED

@@ -1,0 +1,146 @@
+"""Which debug probe an upload goes through, and how programs are told; the probes are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hil.errors import InputError
+from hil.upload import by_probe, debug_probes
+from hil.upload.debug_probes import CMSIS_DAP, ST_LINK, Probe, choose, probes
+
+
+class Usb:
+    """Linux's folder of USB devices."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def plug(self, name: str, interface: str | None = None, **facts: str) -> None:
+        device = self.folder / name
+        device.mkdir()
+        for key, value in facts.items():
+            (device / key).write_text(value + "\n")
+        if interface is not None:
+            (device / f"{name}:1.0").mkdir()
+            (device / f"{name}:1.0" / "interface").write_text(interface)
+
+
+@pytest.fixture
+def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
+    made = Usb(tmp_path / "devices")
+    monkeypatch.setattr(probes, "__defaults__", (made.folder,))
+    monkeypatch.setattr("serial.tools.list_ports.comports", list)
+    return made
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of programs that write their arguments, one a line, and end with 7."""
+    for name in ("openocd", "pyocd", "st-flash"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/called\nexit 7\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+V2, DAP = {"idVendor": "0483", "idProduct": "3748"}, {"idVendor": "0d28", "idProduct": "0204"}
+
+
+def test_probes_are_known_by_id_or_by_name(usb: Usb) -> None:
+    usb.plug("usb1", idVendor="1d6b", idProduct="0002")
+    usb.plug("1-1", serial="S1", **V2)
+    usb.plug("1-2", serial="D1", **DAP)
+    usb.plug("1-3", idVendor="1234", idProduct="0001", serial="D2", product="Some CMSIS-DAP\x1b[2J")
+    usb.plug("1-4", "CMSIS-DAP v2", idVendor="1234", idProduct="0002", product="Probe")
+    usb.plug("1-5", "CDC", idVendor="1234", idProduct="0003", product="No probe")
+    assert probes([ST_LINK]) == [Probe(ST_LINK, "ST-LINK/V2", "S1")]
+    found = probes([CMSIS_DAP])
+    assert found is not None
+    assert [p.serial_number for p in found] == ["D1", "", "D2"]
+    assert "\x1b" not in str(found)
+    assert probes([ST_LINK], usb.folder / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"),
+    [
+        ("stlink", "-f interface/stlink.cfg -f target/stm32l4x.cfg -c program {F.elf} verify "
+                   "reset exit"),
+        ("pyocd", "flash --target stm32l475xg F.elf"),
+        ("stflash", "--reset write F.bin 0x08000000"),
+    ],
+)  # fmt: skip
+def test_an_only_probe_needs_no_name(usb: Usb, tools: Path, protocol: str, expected: str) -> None:
+    usb.plug("1-1", serial="odd \x01 bytes", **V2)
+    usb.plug("1-2", idVendor="1d6b", idProduct="0002", serial="S2")
+    assert called(tools, protocol) == expected
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"),
+    [
+        ("stlink", "-f interface/stlink.cfg -c if {[catch {adapter serial S2}]} {hla_serial S2} "
+                   "-f target/stm32l4x.cfg -c program {F.elf} verify reset exit"),
+        ("pyocd", "flash --target stm32l475xg --probe S2 F.elf"),
+        ("stflash", "--serial S2 --reset write F.bin 0x08000000"),
+    ],
+)  # fmt: skip
+def test_of_several_the_named_one_is_named_to_the_program(
+    usb: Usb, tools: Path, protocol: str, expected: str
+) -> None:
+    usb.plug("1-1", serial="S1", **V2)
+    usb.plug("1-2", serial="S2", **V2)
+    assert called(tools, protocol, "--port", "S2") == expected
+
+
+def called(tools: Path, protocol: str, *options: str) -> str:
+    arguments = ["--board", "sensortile", "--protocol", protocol, *options, str(tools)]
+    assert by_probe.main(arguments) == 7, "the program's own exit code"
+    return (
+        (tools / "called").read_text().strip().replace("\n", " ").replace(f"{tools}/firmware", "F")
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "2 probes could be meant (ST-LINK/V2, serial number S1; ST-LINK/V2, serial number S;"),
+        (["--port", "/dev/ttyACM0"], "/dev/ttyACM0 is no ST-LINK here (ST-LINK/V2, serial number"),
+        (["--port", "S3"], "S3 is no ST-LINK here"),
+        (["--port", "S; exec rm"], "cannot be named to a program"),
+    ],
+)
+def test_otherwise_nothing_is_done(
+    usb: Usb, tools: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usb.plug("1-1", serial="S1", **V2)
+    usb.plug("1-2", serial="S; exec rm", **V2)
+    arguments = ["--board", "sensortile", "--protocol", "stlink", *options, str(tools)]
+    assert by_probe.main(arguments) == InputError.exit_code
+    error = capsys.readouterr().err
+    assert error.startswith("upload: ")
+    assert error.count("\n") == 1
+    assert words.rstrip(";") in error
+    assert not (tools / "called").exists()
+
+
+def test_a_probe_is_also_known_by_the_port_that_it_brings(
+    usb: Usb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = SimpleNamespace(device="/dev/ttyACM3", vid=0x0483, pid=0x374B, serial_number="S2",
+                           location=None, description=None, manufacturer=None)  # fmt: skip
+    monkeypatch.setattr(debug_probes, "serial_ports", lambda: [port])
+    there = [Probe(ST_LINK, "ST-LINK/V2-1", "S1"), Probe(ST_LINK, "ST-LINK/V2-1", "S2")]
+    assert choose(there, "/dev/ttyACM3", ST_LINK) == "S2"
+
+
+def test_where_the_system_has_no_list_a_number_is_believed_and_a_port_is_not(usb: Usb) -> None:
+    assert choose(None, "S9", ST_LINK) == "S9"
+    assert choose(None, None, ST_LINK) is None
+    with pytest.raises(InputError, match="no ST-LINK here"):
+        choose(None, "/dev/ttyACM0", ST_LINK)
