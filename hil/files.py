@@ -37,7 +37,16 @@ def _refusal(path: Path, reason: str) -> InputError:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8. Raises InputError; what was there before is then unchanged.
+    """Write `text` to `path` as UTF-8; see write_bytes. Raises InputError."""
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _refusal(path, str(error)) from None
+    write_bytes(path, content)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`. Raises InputError; what was there before is then unchanged.
 
     Through a link, the file it names is written. A pipe or a device (/dev/stdout) is written to as
     it is: it cannot be replaced.
@@ -45,19 +54,19 @@ def write_file(path: Path, text: str) -> None:
     try:
         target = path.resolve()
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(content)
         else:
-            _replace(target, text)
+            _replace(target, content)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a circle of links
         raise _refusal(path, getattr(error, "strerror", None) or str(error)) from None
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, content: bytes) -> None:
     # A name of its own for each writer: two runs with one --record must not write into one file.
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
         os.chmod(name, _mode(target))
         os.replace(name, target)
     except BaseException:

@@ -53,12 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="stream N windows (default: all, at most 300)"
     )
+    parser.add_argument(
+        "--retrain",
+        nargs="?",
+        const="",
+        metavar="FILE.tflite",
+        help="also train quantization-aware from the float model, on the folder's own training "
+        "windows, and tell what that gains (needs tensorflow; half a minute); the model goes into "
+        "FILE",
+    )
     add_baseline(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run, print, write; see hil/cli.py for the exit codes."""
-    for path in (args.record, args.report):
+    retrain_to = Path(args.retrain) if args.retrain else None
+    for path in (args.record, args.report, retrain_to):
         if path is not None:
             writable(path)
     old = load_baseline(args.baseline, args.max_drift)
@@ -72,6 +82,8 @@ def execute(args: argparse.Namespace) -> int:
         limit=args.limit,
         max_drop=args.max_drop,
         command=shlex.join(["tinyhil", *sys.argv[1:]]),
+        retrain=args.retrain is not None,
+        retrain_to=retrain_to,
     )
     # Progress goes to standard error, so that standard output is the verdict alone.
     measured = run(options, lambda text: print(text, file=sys.stderr))
@@ -85,7 +97,8 @@ def execute(args: argparse.Namespace) -> int:
         print(screen(measured, findings))
         if drift is not None:
             print(f"\n{drift_screen(drift)}")
-        for title, path in (("record", args.record), ("report", args.report)):
+        files = (("record", args.record), ("report", args.report), ("retrained", retrain_to))
+        for title, path in files:
             print(f"\n{title}: {path}" if path else "", end="")
         print()
     if measured.incomplete is not None:

@@ -20,9 +20,9 @@ class Windows:
 class Column:
     """One model on one runtime over all windows: a stage of the chain or a side branch.
 
-    name: "float", "pruned", "int8", "qat", "int8-litert-ref", "int8-litert", "int8-xnnpack",
-    "device", "device-raw". `predicted[i]` is -1 where window i was not measured (an incomplete
-    run); `scores[i][k]` is the probability given to class k (empty where not measured).
+    name: "float", "pruned", "int8", "qat", "retrained", "int8-litert-ref", "int8-litert",
+    "int8-xnnpack", "device", "device-raw". `predicted[i]` is -1 where window i was not measured
+    (an incomplete run); `scores[i][k]` is the probability of class k (empty where not measured).
     `after` is the column that this one is compared with (its step), None for the first.
     """
 

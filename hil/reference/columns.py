@@ -26,7 +26,7 @@ from hil.reference.runtimes import LITERT, HostModel, LiteRt, definition
 from hil.verdict.drift import CODE_RANGES, LayerError, compare_bytes
 
 #: Columns that are made here; a manifest's stage or variant must not pass for one of them.
-RESERVED: Final = {"int8", "device", "device-raw", *LITERT}
+RESERVED: Final = {"int8", "device", "device-raw", "retrained", *LITERT}
 
 #: Not XNNPACK: it does not keep the tensors it computes.
 FLOAT_KERNELS: Final = ("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "LiteRT float kernels")
@@ -34,7 +34,10 @@ FLOAT_KERNELS: Final = ("BUILTIN_WITHOUT_DEFAULT_DELEGATES", "LiteRT float kerne
 
 @dataclass
 class Reference:
-    """The host's side of a run. `int8[i]`: the definition's output for window i, flat."""
+    """The host's side of a run. `int8[i]`: the definition's output for window i, flat.
+
+    notes: what the report should say of it.
+    """
 
     graph: Graph
     model: HostModel
@@ -44,6 +47,7 @@ class Reference:
     quantization: list[LayerQuantization] = field(default_factory=list)
     int8: list[NDArray[np.int8]] = field(default_factory=list)
     validation: Validation | None = None
+    notes: list[str] = field(default_factory=list)
 
     def layer_crcs(self, window: int, tensors: Sequence[int]) -> list[int]:
         """Return the CRC-32 of these tensors of the definition for one window."""

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.errors import ToolError
+from hil.model_folder import ModelFolder, PreprocessingConstants
+
 
 class Tensor(Protocol):
     """What is used of pipeline.ir.Tensor."""
@@ -117,6 +120,18 @@ def experiments(  # noqa: PLR0913, PLR0917 - as pipeline has it
     return import_module("pipeline.experiments").experiments(
         int8, floats, pairs, inputs, calibration, labels
     )
+
+
+def retrain(folder: ModelFolder, constants: PreprocessingConstants) -> Any:
+    """Return pipeline.train.retrain.Retrained. Raises InputError, and ToolError where training's
+    packages are not installed: the harness does not need them.
+    """
+    try:
+        return import_module("pipeline.train.retrain").retrain(folder, constants)
+    except ModuleNotFoundError as error:
+        raise ToolError(
+            f"--retrain trains, which needs {error.name}: pip install -e '.[train]'"
+        ) from None
 
 
 def arena(model: Path) -> Any:

@@ -34,6 +34,7 @@ from hil.report.text import FILTERS, visible
 from hil.report.verdict import VerdictView, verdict_view
 from hil.verdict.baseline import Drift
 from hil.verdict.findings import Finding
+from hil.verdict.retrained import Gain, gains
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class RunView:
     classes: ClassesView
     layers: LayersView
     experiments: ExperimentsView | None
+    retrained: tuple[Gain, ...]
     histograms: tuple[HistogramView, ...]
     kinds: tuple[KindView, ...]
     channels: ChannelsView | None
@@ -86,6 +88,7 @@ def run_view(
         classes=classes_view(run),
         layers=layers_view(run, findings),
         experiments=experiments_view(run.trials),
+        retrained=tuple(gains(run)),
         histograms=histograms_view(run),
         kinds=kinds_view(run, findings),
         channels=channels_view(run),

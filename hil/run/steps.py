@@ -19,6 +19,7 @@ from hil.run.assemble import Outcome, assemble, versions
 from hil.run.fit import training_fit
 from hil.run.measure import Bench, Measured, measure
 from hil.run.rescue import Rescuer
+from hil.run.retrain import add_retrained, check_retrainable
 from hil.run.target import Say, Target, Wanted, connect
 from hil.run.trials import quantization_trials
 from hil.run.undo import data_shift
@@ -32,7 +33,10 @@ EXCEPTIONS: Final = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFau
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `command` goes into the record, so that the run can be repeated."""
+    """What to run. `command` goes into the record, so that the run can be repeated.
+
+    retrain: try quantization-aware training, too; retrain_to: where its model is written.
+    """
 
     board: Board
     backend: str
@@ -44,6 +48,8 @@ class Options:
     command: str
     via: str = "auto"
     quiet: bool = False
+    retrain: bool = False
+    retrain_to: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,14 @@ def prepare(options: Options) -> Job:
     if not 0 <= options.max_drop <= 100:
         raise InputError(f"--max-drop {options.max_drop:g}: must be from 0 to 100 points")
     folder = load_model_folder(options.model)
+    if options.retrain:
+        check_retrainable(folder)
     inputs = load_inputs(folder, options.vectors, options.limit)
     reference = run_reference(folder, inputs, options.quiet)
     reference.validation = run_validation(folder, inputs)
     shift = data_shift(folder, inputs, reference)
+    if options.retrain:
+        add_retrained(reference, folder, inputs, options.retrain_to)
     trials = quantization_trials(folder, inputs, reference)
     return Job(folder, inputs, reference, shift, trials, training_fit(folder, inputs))
 
@@ -190,7 +200,7 @@ def _counter(target: Target) -> str | None:
 
 
 def _notes(bench: Bench, measured: Measured, faults_before: int) -> tuple[str, ...]:
-    notes = []
+    notes = list(bench.reference.notes)
     windows = len(bench.reference.inputs)
     if 0 < len(measured.tapped) < windows:
         notes.append(

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from pipeline.train.architectures import ARCHITECTURES, build
 from pipeline.train.pairs import PrunePairs
+from pipeline.train.rounded import RoundedWeights
 from pipeline.train.runtime import keras, tfmot
 
 BATCH: Final = 64
@@ -104,6 +105,13 @@ def quantization_aware(task: Task, pruned: Any) -> Any:
     model = tfmot.quantization.keras.quantize_apply(annotated, scheme)
     _fit(task, model, "QAT", 0.3)
     return model
+
+
+def rounded_weights(task: Task, model: Any) -> Any:
+    """Return a copy of `model` fine-tuned with its weights' rounding simulated; zeros stay."""
+    twin = _copy(task, model)
+    _fit(task, twin, "QAT of weights", 0.3, [RoundedWeights()])
+    return twin
 
 
 def _copy(task: Task, model: Any) -> Any:

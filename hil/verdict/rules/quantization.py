@@ -7,9 +7,9 @@ from typing import Final
 
 from hil.errors import clean
 from hil.record import LayerTrials, QuantizationTrials, Run
-from hil.verdict.drift import column, paired, usable
-from hil.verdict.rules.wording import layer_title, percent
-from hil.verdict.stats import mcnemar_exact
+from hil.verdict.retrained import gains
+from hil.verdict.rules.steps import numbers
+from hil.verdict.rules.wording import layer_title, percent, plural
 
 #: Most of an error: its source is named.
 MOST: Final = 0.5
@@ -28,7 +28,6 @@ REMEDIES: Final = {
     "recalibrate": "calibrate on more windows",
     "clip": "clip its calibrated range to 99.9 % of the values",
     "per-channel": "quantize its weights per channel",
-    "qat": "train quantization-aware (qat.tflite)",
 }
 
 
@@ -47,7 +46,7 @@ def input_blame(run: Run) -> Blame | None:
     if run.input_saturated <= INPUT_SATURATED:
         return None
     said = f"input: {percent(run.input_saturated)} of its values are at the end of the int8 range"
-    return Blame("input", "saturation", (said,), INPUT_REMEDY)
+    return Blame("input", "saturation", (said, *retrained(run)), INPUT_REMEDY)
 
 
 def blame(run: Run, lost: int) -> Blame | None:
@@ -60,7 +59,7 @@ def blame(run: Run, lost: int) -> Blame | None:
         return None  # the int8 arithmetic itself, or the file: not what rounding values does
     worst = max(trials.layers, key=lambda layer: layer.only.logit_error)
     evidence = (*_evidence(trials, worst), *retrained(run))
-    return Blame(worst.name, _cause(worst), evidence, _remedy(trials, worst))
+    return Blame(worst.name, _cause(worst), evidence, _remedy(run, trials, worst))
 
 
 def _cause(layer: LayerTrials) -> str:
@@ -112,23 +111,28 @@ def _gates(trials: QuantizationTrials, layer: LayerTrials) -> list[str]:
 
 
 def retrained(run: Run) -> list[str]:
-    """Return what quantization-aware training gives, where the folder has such a model."""
-    qat, int8 = column(run, "qat"), column(run, "int8")
-    if qat is None or int8 is None or not usable(run, qat, int8).any():
-        return []
-    table = paired(run, qat, int8)
-    gain = int(table.only_first - table.only_second)
+    """Return what quantization-aware training gives, where it was done."""
     return [
-        f"tried: {REMEDIES['qat']}: {int(table.both + table.only_first)} of {int(table.total)} "
-        f"right, {gain:+d} against int8 (McNemar's exact test: p = "
-        f"{mcnemar_exact(int(table.only_first), int(table.only_second)):.2g})"
+        f"tried: {g.title}: {g.right} of {g.windows} right, {g.net:+d} against int8: "
+        f"{numbers(g.gain)} (McNemar's exact test: p = {g.p:.2g})"
+        for g in gains(run)
     ]
 
 
-def _remedy(trials: QuantizationTrials, layer: LayerTrials) -> str | None:
-    """Return the remedy that helped most, if any did."""
+def _remedy(run: Run, trials: QuantizationTrials, layer: LayerTrials) -> str | None:
+    """Return the remedy that helped most; what was tried for nothing, where none did."""
     best = min(layer.remedies, key=lambda r: r.trial.logit_error, default=None)
-    if best is None or best.trial.logit_error > MOST * trials.everything.logit_error:
+    if best is not None and best.trial.logit_error > MOST * trials.everything.logit_error:
+        best = None
+    gain = best.trial.right - trials.everything.right if best else 0
+    aware = max(gains(run), key=lambda g: g.net, default=None)
+    if aware is not None and aware.sure and aware.net > gain:
+        return f"{aware.title}: measured, {aware.net:+d} windows right"
+    if best is not None:
+        return f"{REMEDIES.get(best.name, best.name)}: measured, {gain:+d} windows right"
+    if aware is None:
         return None
-    gain = best.trial.right - trials.everything.right
-    return f"{REMEDIES.get(best.name, best.name)}: measured, {gain:+d} windows right"
+    return (
+        "calibrate on more typical windows; quantization-aware training was tried and does not "
+        f"surely help ({aware.net:+d} of {plural(aware.windows, 'window')})"
+    )
