@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from hil.board import Board, board_names, load_board
-from hil.ports import serial_ports
+from hil.ports import Port, is_running, serial_ports
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +31,15 @@ def matching_ports(board: Board) -> list[str]:
     A board on a USB-serial adapter is not among them: the port shows the adapter's id.
     """
     return [
-        f"{port} ({port.description or 'no description'})"
+        f"{port} ({port.description or 'no description'}{_doubt(board, port)})"
         for port in serial_ports()
         if port.usb_id in board.usb_ids
     ]
+
+
+def _doubt(board: Board, port: Port) -> str:
+    strange = port.usb_id == board.usb_ids[0] and not is_running(board, port)
+    return f"; made by {port.maker or 'nobody'}, not this firmware" if strange else ""
 
 
 def _data(board: Board, ports: list[str]) -> dict[str, Any]:

@@ -173,7 +173,9 @@ def board_port(board: str, machine: Machine) -> Result:
     if shut:
         return Result(name, "missing", f"no permission for {_names(shut)}", _join(machine, shut[0]))
     if own:
-        return Result(name, "ok", _names(own))
+        shared = load_board(board).facts.usb_id_shared
+        doubt = ", by a USB id of its vendor's for everybody: tinyhil boards" if shared else ""
+        return Result(name, "ok", f"{_names(own)}{doubt}")
     if ports:
         return Result(name, "ok", f"{_names(ports)} (none is {board} by its USB ids)")
     return Result(name, "missing", "none", "connect the board, then: tinyhil boards")

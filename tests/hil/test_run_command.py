@@ -187,6 +187,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> None:
         port(0x2341, 0x805A, "/dev/ttyACM0", "Nano 33 BLE\x1b[2J"),
         port(0x0403, 0x6001, "/dev/ttyUSB0", "adapter"),
         port(None, None, "/dev/ttyS0", "n/a"),
+        port(0x0483, 0x5740, "/dev/ttyACM1", "STM32 Virtual ComPort"),
     ]
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: found)
 
@@ -197,7 +198,7 @@ def test_boards_for_people(ports: None, capsys: pytest.CaptureFixture[str]) -> N
     nano, tile = out.split("\n\n")
     assert "64 MHz, flash 960 KB, RAM 256 KB" in nano
     assert "ports: /dev/ttyACM0 (Nano 33 BLE" in nano
-    assert "ports: none found" in tile
+    assert "ttyACM1 (STM32 Virtual ComPort; made by nobody, not this firmware)" in tile
     assert "\x1b" not in out
     assert "ttyUSB0" not in out
 

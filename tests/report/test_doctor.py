@@ -166,6 +166,13 @@ def test_a_port_of_another_board_does_not_hide_this_boards() -> None:
     assert (result.status, result.found) == ("ok", "/dev/ttyACM0")
 
 
+def test_an_id_of_everybodys_is_no_certain_board() -> None:
+    port = replace(NANO, usb_id=load_board("sensortile").usb_ids[0])
+    result = doctor.board_port("sensortile", Fake(serial=(port,)))
+    assert (result.status, result.found.partition(",")[0]) == ("ok", "/dev/ttyACM0")
+    assert "USB id of its vendor's for everybody" in result.found
+
+
 def test_the_emulator_needs_no_training_packages_no_renode_and_no_board() -> None:
     machine = replace(without("tensorflow"), serial=(), tools=TOOLS - {"openocd", "renode"})
     states = {job.name: job.ready(results) for job, results in doctor.examine(machine)}
