@@ -6,9 +6,11 @@ Nothing here is asked of a device that agrees. The rules that judge it are in hi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.errors import UnsteadyError
 from hil.record import Constants, Explanation, LayerEvidence, RawPair, TensorPair
@@ -86,7 +88,12 @@ def _layer(
     )
     repeats = not layer.unsteady and _steady(device, reference, number, windows[0])
     explained = _explained(reference, layer, actual) if alone and repeats else None
-    unexplained = alone and repeats and explained is None
+    asked = None
+    if alone and repeats and explained is None:
+        asked = _probed(device, reference, number, layer, bar)
+    if asked is not None:
+        # Random inputs reach where those of the windows do not: past the rails.
+        explained = _explained(reference, layer, actual, asked)
     expected = {i: reference.tensors(i, [layer.info.tensor])[0] for i in actual}
     return LayerEvidence(
         layer=number,
@@ -98,7 +105,7 @@ def _layer(
         remembers=_remembers(device, reference, number, windows[0]) if stateful else None,
         kept_state=_kept_state(device, reference, number, layer) if stateful else None,
         explained=explained,
-        constants=_constants(device, reference, number, layer, bar) if unexplained else None,
+        constants=_constants(reference, layer, asked) if asked and not explained else None,
         pairs=tuple(
             TensorPair(i, expected[i].tobytes().hex(), got.hex()) for i, got in actual.items()
         ),
@@ -147,23 +154,36 @@ def _kept_state(device: Client, reference: Reference, number: int, layer: Suspec
 
 
 def _explained(
-    reference: Reference, layer: Suspect, actual: dict[int, bytes]
+    reference: Reference, layer: Suspect, actual: dict[int, bytes], asked: Probed | None = None
 ) -> Explanation | None:
-    """Return the rule that gives the device's bytes in every window."""
+    """Return the rule that gives the device's bytes in every window, and to what else was asked."""
     op = next(o for o in reference.graph.ops if layer.info.tensor in o.outputs)
     indices = [t.index for t in reference.graph.activations(op)]
     windows = [reference.tensors(i, indices) for i in actual]
     inputs = {t: np.stack([w[k] for w in windows]) for k, t in enumerate(indices)}
     dtype = np.dtype(reference.graph.tensors[layer.info.tensor].dtype)
     got = np.stack([np.frombuffer(data, dtype) for data in actual.values()])
+    if asked is not None:
+        (source,) = indices
+        shape = (-1, *inputs[source].shape[1:])
+        inputs = {source: np.concatenate([inputs[source], asked.inputs.reshape(shape)])}
+        got = np.concatenate([got, asked.answers])
     found = explain(reference.graph, layer.info.tensor, inputs, got)
     return None if found is None else Explanation(*found)
 
 
-def _constants(
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """Random inputs [N, *shape] of a layer and its answers [N, size], asked alone."""
+
+    inputs: NDArray[np.int8]
+    answers: NDArray[np.int8]
+
+
+def _probed(
     device: Client, reference: Reference, number: int, layer: Suspect, bar: Bar
-) -> Constants | None:
-    """Ask the layer alone for its answers to random inputs, and tell its constants from them."""
+) -> Probed | None:
+    """Ask the layer alone for its answers to random inputs; None where that tells nothing."""
     inputs = probes(reference.graph, layer.info.tensor)
     if inputs is None or inputs[0].nbytes != layer.info.input_size:
         return None
@@ -175,7 +195,12 @@ def _constants(
             except UnsteadyError:
                 return None
             progress.update()
-    found = recover(reference.graph, layer.info.tensor, inputs, np.stack(answers))
+    return Probed(inputs, np.stack(answers))
+
+
+def _constants(reference: Reference, layer: Suspect, asked: Probed) -> Constants | None:
+    """Tell the layer's constants from its answers to random inputs."""
+    found = recover(reference.graph, layer.info.tensor, asked.inputs, asked.answers)
     return None if found is None else Constants(**vars(found))
 
 

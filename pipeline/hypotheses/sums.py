@@ -28,6 +28,8 @@ MOST_DROPPED: Final = 64
 OFF_BY_ONE: Final = 0.05
 #: Factors that are looked through, close enough together to be one code apart at the rails.
 FACTORS: Final = tuple(float(f) for f in np.geomspace(0.25, 4.0, 1500))
+#: A code further off than this says nothing of a factor, however far it is.
+FAR: Final = 4.0
 #: Values that they are tried on.
 MOST_SCANNED: Final = 2048
 
@@ -232,17 +234,19 @@ def _edges(layer: Layer, down: Window, across: Window, outside: int) -> I64:
 def _factor(layer: Layer) -> bool:
     """Whether one factor on every multiplier, and codes that wrap, give the device's codes.
 
-    Rounded codes leave the factor open by a little: the one that gives most of them is taken.
+    Rounded codes leave the factor open by a little: the one that comes closest is taken.
     """
     s = sums_of(layer)
     real, codes = s.real, layer.actual.reshape(s.real.shape).astype(np.float64) - s.zero_point
     step = -(-real.size // MOST_SCANNED)
     some, theirs = real.ravel()[::step], codes.ravel()[::step]
+    lowest = s.low - s.zero_point
 
-    def near(factor: float) -> int:
-        return int((_circular(factor * some - theirs) <= 1).sum())
+    def off(factor: float) -> float:
+        # What is clamped below fits no factor: it counts for no more than what is far off.
+        return float(np.minimum(_circular(factor * some - theirs), FAR)[theirs > lowest].sum())
 
-    best = max(FACTORS, key=near)
+    best = min(FACTORS, key=off)
     return any(_wraps(s, f * real, codes) for f in best * np.linspace(0.998, 1.002, 81))
 
 

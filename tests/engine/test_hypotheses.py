@@ -192,6 +192,29 @@ def test_constants_are_recovered_from_answers(name: str, place: str) -> None:
     assert bent.affine < bent.told
 
 
+@pytest.mark.parametrize(("name", "place"), [("cnn", "scores"), ("dense", "scores")])
+def test_random_inputs_show_a_wrap_that_windows_do_not_reach(name: str, place: str) -> None:
+    graph, op, right = given(name, place)
+    inputs = probes(graph, op.outputs[0])
+    assert inputs is not None
+
+    def wide(s: sums.Sums) -> NDArray[Any]:
+        return np.maximum(np.rint(1.5 * s.real) + s.zero_point, s.low)
+
+    def asked(inputs: dict[int, NDArray[Any]], codes: NDArray[Any]) -> tuple[str, str] | None:
+        wrapped = ((codes + 128) % 256 - 128).astype(np.int8)
+        return explain(graph, op.outputs[0], inputs, wrapped)
+
+    codes = wide(sums_of(right)).reshape(len(WINDOWS), -1)
+    calm = np.flatnonzero(codes.max(axis=1) <= 127)
+    assert calm.size  # these windows alone only show a wrong factor
+    assert asked({k: v[calm] for k, v in VALUES[name].items()}, codes[calm]) is None
+    answers = wide(sums_of(Layer(graph, op, {op.inputs[0]: inputs}, inputs)))
+    found = asked({op.inputs[0]: inputs}, answers)
+    assert found is not None
+    assert found[0] == "wrapping"
+
+
 def test_layers_without_weights_are_not_probed() -> None:
     graph = GRAPHS["cnn"]
     assert probes(graph, layer(graph, "pool1").outputs[0]) is None
