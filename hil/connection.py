@@ -6,10 +6,11 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from hil.backend.base import Transport
-from hil.errors import IdentityError, LinkError, RemoteError, clean
+from hil.errors import IdentityError, LinkError, NoAnswerError, RemoteError, clean
 from hil.wire.codec import Body
 from hil.wire.frame import Frame
 from hil.wire.messages import ErrorCode, ErrorReply, HelloReply, HelloRequest
@@ -22,11 +23,35 @@ LEAST_BODY: Final = 64
 #: Seconds for a device that came back to say hello: long enough to press a reset button.
 REVIVAL_S: Final = 30.0
 
+#: Drops that are gone on after without an answer in between. A plug that is being pushed in makes
+#: and breaks contact some times, and a hub that powers up again lets go once or twice; a cable that
+#: does so more often is broken.
+MOST_DROPS: Final = 8
+
 Clock = Callable[[], float]
 
 #: Brings a device back that has gone or hangs, on a transport of its own or the same one; raises
 #: the error it was given, or one that says more, where it cannot.
 Rescue = Callable[[LinkError], Transport]
+
+
+@dataclass
+class _Trouble:
+    """What went wrong since the last answer. answered: how many there had been."""
+
+    answered: int
+    hangs: int = 0
+    drops: int = 0
+
+    def is_too_much(self, error: LinkError) -> bool:
+        """Count `error`, and return whether it is no accident any more.
+
+        To hang twice at one place is none: what was asked there is what the device dies of.
+        """
+        hangs = isinstance(error, NoAnswerError)
+        self.hangs += hangs
+        self.drops += not hangs
+        return self.hangs > 1 or self.drops > MOST_DROPS
 
 
 class Connection:
@@ -51,7 +76,7 @@ class Connection:
         self._session = Session()
         self._rescue: Rescue | None = None
         self._welcome: Callable[[HelloReply], None] = lambda _: None
-        self._answered_at_rescue = -1
+        self._trouble = _Trouble(-1)
 
     def guard(self, rescue: Rescue | None, welcome: Callable[[HelloReply], None]) -> None:
         """From now on, go on after `rescue` where the device goes away or hangs.
@@ -78,29 +103,32 @@ class Connection:
         to an earlier session can come any more. `mend` is the command for firmware that speaks
         another version.
         """
-        first = 1 + secrets.randbelow(LAST_SEQUENCE)
+        self._trouble = _Trouble(-1)
         try:
-            hello = self._greet(first, deadline, mend)
+            first, hello = self._greet(deadline, mend)
         except LinkError as error:
             if self._rescue is None:
                 raise
-            self._transport = self._rescue(error)
-            hello = self._greet(first, REVIVAL_S, mend)
+            first, hello = self._bring_back(error, mend)
         following = (first + 1) % LAST_SEQUENCE + 1
         self._session = Session(following, timeout=self._timeout, patience=self._patience)
         self._session.credits = max(1, hello.credits)
         self._session.max_body = min(hello.max_body, HOST_MAX_BODY)
         return hello
 
-    def _greet(self, first: int, deadline: float, mend: str) -> HelloReply:
-        """Say hello in a session of its own, which is left in place; nobody is rescued there."""
+    def _greet(self, deadline: float, mend: str) -> tuple[int, HelloReply]:
+        """Say hello in a session of its own, which is left in place; nobody is rescued there.
+
+        Returns its number too.
+        """
+        first = 1 + secrets.randbelow(LAST_SEQUENCE)
         self._session = Session(first, timeout=min(self._timeout, 0.3), patience=deadline)
         rescue, self._rescue = self._rescue, None
         try:
             (reply,) = self.stream([HelloRequest(PROTOCOL_VERSION)])
         finally:
             self._rescue = rescue
-        return _read_hello(reply, mend)
+        return first, _read_hello(reply, mend)
 
     def stream(self, requests: Iterable[Body]) -> Iterator[Frame]:
         """Send requests, pipelined; yield each one's reply (or ERROR) in order.
@@ -146,23 +174,36 @@ class Connection:
         try:
             self._step()
         except LinkError as error:
-            # Twice at one place is no accident: what was asked there is what it dies of.
-            if self._rescue is None or self._answered_at_rescue == self.counters.answered:
+            if self._trouble.answered != self.counters.answered:
+                self._trouble = _Trouble(self.counters.answered)
+            if self._rescue is None or self._trouble.is_too_much(error):
                 raise
-            self._answered_at_rescue = self.counters.answered
-            self._go_on(self._rescue(error))
+            self._go_on(error)
 
-    def _go_on(self, transport: Transport) -> None:
-        """Continue the session on `transport`, with the device that answers there."""
-        session, self._transport = self._session, transport
+    def _go_on(self, error: LinkError) -> None:
+        """Continue the session with the device that comes back."""
+        session = self._session
         try:
-            first = 1 + secrets.randbelow(LAST_SEQUENCE)
-            hello = self._greet(first, REVIVAL_S, "tinyhil flash")
+            _, hello = self._bring_back(error, "tinyhil flash")
         finally:
             self._session = session
         self._welcome(hello)
         session.credits = max(1, hello.credits)
         session.lose_all()
+
+    def _bring_back(self, error: LinkError, mend: str) -> tuple[int, HelloReply]:
+        """Greet the device where the rescue finds it, again where it drops meanwhile."""
+        assert self._rescue is not None
+        while True:
+            self._transport = self._rescue(error)
+            try:
+                return self._greet(REVIVAL_S, mend)
+            except NoAnswerError:
+                raise
+            except LinkError as again:
+                if self._trouble.is_too_much(again):
+                    raise
+                error = again
 
     def _step(self) -> None:
         """Send what may be sent, wait for bytes or for the next time-out, and take them in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from hil.backend.stream import SocketTransport
 from hil.board import Board
 from hil.errors import InputError, LinkError, NoAnswerError, ToolError
 from hil.links import BOARD_LINKS
+
+#: The firmware heeds the second break, of 0.1 s later by its own clock (link.h), which a busy host
+#: may take longer for.
+BREAKS = 4
+BREAK_GAP_S = 1.0
 
 
 def _unicorn_version() -> str:
@@ -108,11 +114,28 @@ class EmbeddedBackend:
         return self._crash
 
     def revive(self, error: LinkError) -> Transport:
-        """Reset a chip whose firmware hangs; an emulator that has ended stays so: `error`."""
+        """Restart firmware that hangs; an emulator that has ended stays so: `error`.
+
+        By breaks on the line, as a board's is; what does not heed them (interrupts are masked, or
+        the core has locked up) gets its reset button pressed.
+        """
         if not isinstance(error, NoAnswerError):
             raise error
-        self.request("reset", kind="pin")
+        self.emulator.drain()
+        self.emulator.events.clear()
+        if not any(self._restarts_by_break() for _ in range(BREAKS)):
+            self.request("reset", kind="pin")
         return self.transport
+
+    def _restarts_by_break(self) -> bool:
+        with contextlib.suppress(InputError):  # the USB host may have no port open
+            self.request("break", via=self.via)
+        deadline = time.monotonic() + BREAK_GAP_S
+        while (left := deadline - time.monotonic()) > 0:
+            event = self.emulator.poll(left)
+            if event is not None and event["event"] == "reset":
+                return True
+        return False
 
     def close(self) -> None:
         """End the process; harmless when repeated."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from hil.backend.port_link import checked_link
 from hil.board import Board
 from hil.errors import LinkError, NoAnswerError, clean
 from hil.links import BOARD_LINKS
-from hil.ports import Port, find, serial_ports
+from hil.ports import Port, find, in_bootloader, serial_ports
 
 #: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
 #: would configure the port anew with every read.
@@ -25,6 +26,13 @@ _WRITE_TIMEOUT: Final = 5.0
 #: Seconds for a board to be plugged in again, or reset.
 REPLUG_S: Final = 30.0
 POLL_S: Final = 0.2
+
+#: The firmware heeds the second break, 0.1 s after the first (link.h); one may be lost in noise.
+BREAKS: Final = 3
+BREAK_GAP_S: Final = 0.2
+#: Seconds in which a board that restarts has left the bus, and a bootloader's port can be opened.
+LEAVE_S: Final = 2.0
+BOOTLOADER_S: Final = 5.0
 
 
 class SerialTransport:
@@ -65,6 +73,12 @@ class SerialTransport:
         except (serial.SerialException, OSError, TypeError) as error:
             raise self._gone(error) from None
 
+    def send_break(self) -> None:
+        """Hold the line low, or ask for it over USB; harmless where the port knows no break."""
+        with contextlib.suppress(Exception):  # termios.error, which is no OSError, and URL handlers
+            self._serial.send_break()
+        time.sleep(BREAK_GAP_S)
+
     def close(self) -> None:
         """See Transport.close."""
         self._serial.close()
@@ -88,14 +102,14 @@ class HardwareBackend:
     def __init__(self) -> None:
         self._transport: SerialTransport | None = None
         self._board: Board | None = None
-        self._port = Port("", None, "", "", "")
+        self._port = Port("")
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Open the port, found by the board's USB id when None. `elf` is ignored: see Backend."""
         port = find(board, port)
         self.via = checked_link(port, board, self.via)
         named = (p for p in serial_ports() if p.device == port)
-        self._board, self._port = board, next(named, Port(port, None, "", "", ""))
+        self._board, self._port = board, next(named, Port(port))
         self._transport = self._open_port()
         self.description = f"{board.title} on {clean(port)} at {self._rate():,} baud"
         return self._transport
@@ -111,11 +125,11 @@ class HardwareBackend:
         """Bring the board back: one that hangs is restarted, one that has gone is waited for.
 
         A board on USB is known again by its USB id and serial number, whatever its port is called
-        now. Raises `error` when it is not back in REPLUG_S.
+        now. Raises `error` when it is not back in REPLUG_S, or where it is instead.
         """
-        self.close()
         if isinstance(error, NoAnswerError):
             self._restart()
+        self.close()
         deadline = time.monotonic() + REPLUG_S
         while time.monotonic() < deadline:
             try:
@@ -125,27 +139,64 @@ class HardwareBackend:
                 time.sleep(POLL_S)
                 continue
             return self._transport
-        raise error
+        raise self._left_in_bootloader() or error
 
     def _restart(self) -> None:
-        """Restart a board through its bootloader, which its USB interrupts still lead into.
+        """Restart a board by breaks on the line, which its firmware heeds in an interrupt.
 
-        Without a USB cable, or where the bootloader is another kind, only its reset button helps:
-        whoever sits there has REPLUG_S to press it.
+        A Nano on USB that does not (its firmware is an older one, say) is restarted through its
+        bootloader. With interrupts masked only the reset button helps: whoever sits there has
+        REPLUG_S, or on a UART's pins the hello's time, to press it.
         """
-        board = self._board
-        if board is None or board.uploader != "sam-ba" or self._port.usb_id != board.usb_ids[0]:
+        transport = self._transport
+        if transport is None:
             return
+        for _ in range(BREAKS):
+            transport.send_break()
+        if self._port.usb_id is not None and not _goes(transport):
+            self.close()
+            self._restart_by_bootloader()
+
+    def _is_nano(self) -> bool:
+        board = self._board
+        return (
+            board is not None
+            and board.uploader == "sam-ba"
+            and self._port.usb_id == board.usb_ids[0]
+        )
+
+    def _restart_by_bootloader(self) -> None:
+        """Touch the board and start its program again; what fails is seen by who waits for it."""
         from hil.upload.port import find_bootloader
         from hil.upload.sam_ba import Bootloader
 
-        with contextlib.suppress(LinkError):
+        board = self._board
+        if board is None or not self._is_nano():
+            return
+        try:
             waiting = find_bootloader(board, self._port.device)
-            transport = SerialTransport(waiting.device, board.facts.baud)
-            try:
+        except LinkError:
+            return
+        deadline = time.monotonic() + BOOTLOADER_S
+        while time.monotonic() < deadline:
+            # Its port is new: whoever gives us leave to open it (udev) may need a moment.
+            with contextlib.suppress(LinkError), _closing(waiting.device, board) as transport:
                 Bootloader(transport).reset()
-            finally:
-                transport.close()
+                return
+            time.sleep(POLL_S)
+
+    def _left_in_bootloader(self) -> LinkError | None:
+        """Return an error that says so where the board now waits for an upload."""
+        board = self._board
+        if board is None or not self._is_nano():
+            return None
+        found = [p for p in in_bootloader(board) if p.same_board(self._port)]
+        if len(found) != 1:
+            return None
+        return LinkError(
+            f"{board.title} is in its bootloader ({found[0]}) after a restart: press its reset "
+            "button once, then try again"
+        )
 
     def counters(self) -> Counters | None:
         """Return None: a board does not count for us."""
@@ -159,6 +210,25 @@ class HardwareBackend:
         """Close the port."""
         if self._transport:
             self._transport.close()
+
+
+@contextlib.contextmanager
+def _closing(port: str, board: Board) -> Iterator[SerialTransport]:
+    transport = SerialTransport(port, board.facts.baud)
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+def _goes(transport: SerialTransport) -> bool:
+    """Return whether a port on USB goes away soon, as it does when its board restarts."""
+    deadline = time.monotonic() + LEAVE_S
+    with contextlib.suppress(LinkError):
+        while time.monotonic() < deadline:
+            transport.read(POLL_S)
+        return False
+    return True
 
 
 def _open_error(port: str, error: Exception) -> LinkError:

@@ -8,6 +8,7 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
     link                              bytes received and sent by the UART, overruns, faults injected
     crash                             the last crash report or null, and how many there were
     reset     kind: pin|power|software
+    break     via: uart|usb             the host sends a break
     pacing    mode: instant|baud
     faults    direction: to_device|to_host, kind: none|drop|flip|duplicate|truncate|delay,
               rate: per byte, seed
@@ -123,7 +124,7 @@ class Commands:
             "counters": self._counters, "link": self._link, "reset": self._reset,
             "pacing": self._pacing, "faults": self._faults, "cyccnt": self._cyccnt,
             "stack": self._stack, "peek": self._peek, "poke": self._poke, "crash": self._crash,
-            "usb": self._usb, "sensor": self._sensor,
+            "usb": self._usb, "sensor": self._sensor, "break": self._break,
         }  # fmt: skip
 
     def execute(self, request: Answer) -> Answer:
@@ -184,6 +185,16 @@ class Commands:
 
     def _reset(self, request: Answer) -> Answer:
         self._machine.reset(ResetKind(_choice(request, "kind", [k.value for k in ResetKind])))
+        return {}
+
+    def _break(self, request: Answer) -> Answer:
+        if _choice(request, "via", ["uart", "usb"]) == "uart":
+            self._machine.chip.uart.line_break()
+            return {}
+        host = self._machine.cable.host
+        if not host.streams or host.is_busy:
+            raise ControlError("the USB host has no port open, or is at work")
+        host.start(host.send_break())
         return {}
 
     def _pacing(self, request: Answer) -> Answer:

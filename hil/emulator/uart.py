@@ -68,6 +68,10 @@ class Uart(Peripheral, ABC):
         """Set the flags that go with `byte` finding the FIFO full."""
 
     @abstractmethod
+    def on_break(self) -> None:
+        """Set the flags that go with a zero whose stop bit is missing."""
+
+    @abstractmethod
     def on_sent(self) -> None:
         """Set the flags that go with an empty shift register."""
 
@@ -137,6 +141,14 @@ class Uart(Peripheral, ABC):
         uart.fifo_count += 1
         if uart.fifo_count == 1:
             self.on_arrival()
+
+    def line_break(self) -> None:
+        """The host holds the line low for longer than a byte; it comes ahead of what is queued."""
+        if not self.uart.receiving:
+            return
+        self.arrived(0)
+        self.on_break()
+        self.update()
 
     def transmit_done(self) -> None:
         """A byte's last bit has gone out."""

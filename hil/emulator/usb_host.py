@@ -17,10 +17,11 @@ ADDRESS = 5
 IN = 0x80
 GET_DESCRIPTOR, SET_ADDRESS, SET_CONFIGURATION = 6, 5, 9
 CLEAR_FEATURE = 1
-SET_LINE_CODING, SET_CONTROL_LINE_STATE = 0x20, 0x22
+SET_LINE_CODING, SET_CONTROL_LINE_STATE, SEND_BREAK = 0x20, 0x22, 0x23
 DEVICE, CONFIGURATION, STRING, INTERFACE, ENDPOINT = 1, 2, 3, 4, 5
 BULK, CDC_DATA = 2, 10
 DTR_RTS = 3
+UNTIL_TOLD = 0xFFFF
 
 
 class Nak:
@@ -238,6 +239,11 @@ class UsbHost:
         """Drop DTR and RTS."""
         self.streams = False
         yield from self.control(request(0x21, SET_CONTROL_LINE_STATE, 0))
+
+    def send_break(self) -> Task:
+        """Begin a break, and end it."""
+        for length in (UNTIL_TOLD, 0):
+            yield from self.control(request(0x21, SEND_BREAK, length))
 
     def plug_in(self) -> Task:
         """Do all of it."""

@@ -36,14 +36,15 @@ class Rescuer:
         if revive is None or self._given_up or tries >= MOST_RESCUES:
             raise error
         hangs = isinstance(error, NoAnswerError)
-        press = "; if it is a board, press its reset button" if hangs else ""
+        press = ": restarting it; a board that stays silent needs its reset button" if hangs else ""
         self._say(f"{error}; trying to go on{press}")
         try:
             transport: Transport = revive(error)
         except LinkError:
             self._given_up = True
             raise
-        self._under_way = error
+        if self._under_way is None:  # else it dropped before it had said hello: one rescue yet
+            self._under_way = error
         return transport
 
     def succeeded(self) -> None:

@@ -14,7 +14,7 @@ from hil.model_folder import ModelFolder, load_model_folder, sha256_file
 from hil.record import DataShift, Fit, Identity, Memory, QuantizationTrials, Run
 from hil.reference.columns import Reference, run_reference
 from hil.reference.inputs import Inputs, load_inputs
-from hil.reference.validation import run_validation
+from hil.reference.validation import run_held_out, run_validation
 from hil.run.assemble import Outcome, assemble, versions
 from hil.run.fit import training_fit
 from hil.run.measure import Bench, Measured, measure
@@ -28,7 +28,10 @@ from hil.wire.messages import LastFaultReply
 #: Seconds to wait for a device that has just failed to say what happened.
 AFTERMATH_S: Final = 3.0
 
-EXCEPTIONS: Final = {3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault"}
+EXCEPTIONS: Final = {
+    3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault",
+    14: "a hang, which breaks on the line ended,",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def prepare(options: Options) -> Job:
     inputs = load_inputs(folder, options.vectors, options.limit)
     reference = run_reference(folder, inputs, options.quiet)
     reference.validation = run_validation(folder, inputs)
+    reference.held_out = run_held_out(folder, inputs)
     shift = data_shift(folder, inputs, reference)
     if options.retrain:
         add_retrained(reference, folder, inputs, options.retrain_to)

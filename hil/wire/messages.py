@@ -94,6 +94,8 @@ class ResetCause(IntEnum):
     WATCHDOG = 4
     #: none of the above
     OTHER = 5
+    #: breaks on the line, while it hung; LAST_FAULT has the place
+    HANG = 6
 
 
 class SensorState(IntEnum):
@@ -465,7 +467,8 @@ class MemoryReply(Body):
 
 @dataclass(frozen=True)
 class LastFaultRequest(Body):
-    """Request LAST_FAULT. The registers the fault handler saved before it reset the device."""
+    """Request LAST_FAULT. The registers that were saved before a fault, or a hang, reset the
+    device."""
 
     TYPE = 0x31
     NAME = "LAST_FAULT"
@@ -474,17 +477,18 @@ class LastFaultRequest(Body):
 
 @dataclass(frozen=True)
 class LastFaultReply(Body):
-    """Reply LAST_FAULT. The registers the fault handler saved before it reset the device."""
+    """Reply LAST_FAULT. The registers that were saved before a fault, or a hang, reset the
+    device."""
 
     TYPE = 0xB1
     NAME = "LAST_FAULT"
     LAYOUT = Layout("I I I I I I I I I 5I")
 
-    #: faults since power-on; 0: the rest is void
+    #: faults and hangs since power-on; 0: the rest is void
     count: int
-    #: IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault
+    #: IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault; 14: a hang
     exception: int
-    #: the instruction that faulted
+    #: the instruction that faulted, or was next
     pc: int
     #: return address
     lr: int

@@ -117,6 +117,7 @@ RESET_CAUSE = Enum(
         ("FAULT", 3, "the fault handler; LAST_FAULT has the registers"),
         ("WATCHDOG", 4, "the watchdog"),
         ("OTHER", 5, "none of the above"),
+        ("HANG", 6, "breaks on the line, while it hung; LAST_FAULT has the place"),
     ),
 )
 
@@ -296,12 +297,16 @@ MESSAGES = (
     Message(
         0x31,
         "LAST_FAULT",
-        "The registers the fault handler saved before it reset the device.",
+        "The registers that were saved before a fault, or a hang, reset the device.",
         (),
         (
-            Field("count", "u32", "faults since power-on; 0: the rest is void"),
-            Field("exception", "u32", "IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault"),
-            Field("pc", "u32", "the instruction that faulted"),
+            Field("count", "u32", "faults and hangs since power-on; 0: the rest is void"),
+            Field(
+                "exception",
+                "u32",
+                "IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault; 14: a hang",
+            ),
+            Field("pc", "u32", "the instruction that faulted, or was next"),
             Field("lr", "u32", "return address"),
             Field("sp", "u32", "stack pointer before the exception"),
             Field("psr", "u32", "program status"),

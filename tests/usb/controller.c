@@ -22,7 +22,7 @@ static uint8_t address, next_address, address_waits;
 static size_t asked; /* what is left of wLength */
 static uint8_t to_send[QUEUE], came[QUEUE];
 static size_t send_head, send_tail, came_size, room;
-static int is_open, touches;
+static int is_open, touches, breaks;
 
 static void require(int condition, const char *what) {
     if (condition)
@@ -124,6 +124,11 @@ void usb_cdc_opened(int open) {
     is_open = open;
 }
 
+void usb_cdc_broken(void) {
+    require(at(USB_IN)->armed, "the break comes once the request is answered");
+    breaks++;
+}
+
 void usb_cdc_touched(void) {
     require(at(USB_IN)->armed, "the touch comes once the request is answered");
     touches++;
@@ -137,7 +142,7 @@ void controller_start(uint16_t vendor, uint16_t product, uint64_t serial, size_t
     room = first_room;
     open_control();
     usb_device_start(&identity);
-    is_open = touches = 0;
+    is_open = touches = breaks = 0;
 }
 
 /* The bus first, then the core: a driver's endpoints are closed by the time it tells. */
@@ -239,4 +244,8 @@ int user_is_open(void) {
 
 int user_touches(void) {
     return touches;
+}
+
+int user_breaks(void) {
+    return breaks;
 }

@@ -23,5 +23,6 @@ size_t user_received(uint8_t *data);
 void user_make_room(size_t more);
 int user_is_open(void);
 int user_touches(void);
+int user_breaks(void);
 
 #endif

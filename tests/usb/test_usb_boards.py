@@ -261,6 +261,42 @@ def test_suspend_and_resume_lose_nothing(plugged: Bench) -> None:
     assert len(list(Decoder(4096).feed(plugged.cable.to_host.take()))) == 5
 
 
+def test_data_and_a_suspend_seen_by_one_interrupt_lose_nothing(plugged: Bench) -> None:
+    """The handler is late: the packet came before the bus fell silent, and is dealt with first."""
+    assert plugged.ask(plugged.cable, HELLO)
+    plugged.cable.from_host.push(encode(Frame(LINK.TYPE, 1, LINK.encode())))
+    assert plugged.cable.step()
+    plugged.cable.suspend(True)
+    plugged.run()
+    plugged.cable.suspend(False)
+    plugged.run()
+    assert len(list(Decoder(4096).feed(plugged.cable.to_host.take()))) == 1
+
+
+def test_a_suspend_that_is_over_when_it_is_seen_suspends_nothing(plugged: Bench) -> None:
+    assert plugged.ask(plugged.cable, HELLO)
+    plugged.cable.suspend(True)
+    plugged.cable.suspend(False)
+    assert plugged.ask(plugged.cable, LINK)
+
+
+def test_a_reset_seen_together_with_a_suspend_ends_it(plugged: Bench) -> None:
+    plugged.host.streams = False
+    plugged.host.port.suspend(True)
+    plugged.do(plugged.host.plug_in())
+    assert plugged.ask(plugged.cable, HELLO)
+
+
+def test_a_pull_while_suspended_is_come_back_from(plugged: Bench) -> None:
+    plugged.cable.suspend(True)
+    plugged.run()
+    plugged.cable.plug(False)
+    plugged.run()
+    plugged.cable.plug(True)
+    plugged.run()
+    assert plugged.ask(plugged.cable, HELLO)
+
+
 @pytest.mark.parametrize("endpoint", [0x82, 0x02])
 def test_a_halted_endpoint_loses_nothing(plugged: Bench, endpoint: int) -> None:
     assert plugged.ask(plugged.cable, HELLO)

@@ -101,6 +101,33 @@ def test_the_nano_notices_a_resumed_bus_only_with_errata_211s(nano: Nano, workar
     assert bool(nano.usb.read(CAUSE - nano.usb.base, 4) & RESUME) is workaround
 
 
+LOWPOWER, SIZE_EPOUT1 = 0x4002752C, 0x400274A4
+WAKE_ALLOWED = 1 << 10
+
+
+def test_in_low_power_the_nanos_endpoints_are_out_of_reach(nano: Nano) -> None:
+    nano.power_up()
+    nano.write(LOWPOWER, 1)
+    for register in (STATUS, SIZE_EPOUT1, PULLUP):
+        with pytest.raises(BusError, match="in low power"):
+            nano.write(register, 0)
+
+
+@pytest.mark.parametrize("workaround", [True, False])
+def test_the_nano_leaves_low_power_only_with_errata_171s(nano: Nano, workaround: bool) -> None:
+    nano.power_up()
+    nano.write(LOWPOWER, 1)
+    nano.write(C14, 0xC0 if workaround else 0)
+    nano.write(LOWPOWER, 0)
+    nano.write(C14, 0)
+    assert bool(nano.usb.read(CAUSE - nano.usb.base, 4) & WAKE_ALLOWED) is workaround
+    if workaround:
+        nano.write(STATUS, 1)
+        return
+    with pytest.raises(BusError, match="low power"):
+        nano.write(STATUS, 1)
+
+
 # STM32L476: what the driver does, in its order; a test leaves one out or changes it.
 RCC, PWR, GPIOA, OTG = 0x40021000, 0x40007000, 0x48000000, 0x50000000
 GUSBCFG, GRSTCTL, DCTL, DCFG = OTG + 0x00C, OTG + 0x010, OTG + 0x804, OTG + 0x800

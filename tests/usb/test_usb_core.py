@@ -48,7 +48,7 @@ def test_the_states_of_chapter_9(port: CorePort) -> None:
      request(0x82, 0, 0, 3, 2), request(2, 3, 0, 0), request(2, 3, 1, 0x82),
      request(0x82, 12, 0, 0x82, 2), request(0, 7, 0x100, 0, 18), request(0x40, 1),
      request(0xC0, 1, 0, 0, 8), request(0x21, 0x22, 4), request(0x21, 0x22, 1, 1),
-     request(0x21, 0x23, 10), request(0x21, 0x20, 0, 0, 6), request(0x21, 0x20, 0, 0, 8),
+     request(0x21, 0x23, 10, 1), request(0x21, 0x20, 0, 0, 6), request(0x21, 0x20, 0, 0, 8),
      request(0xA1, 0x21, 0, 1, 7), request(0xFF, 0xFF, 0xFFFF, 0xFFFF, 0xFFFF)],
 )  # fmt: skip
 def test_what_is_not_offered_is_refused_and_nothing_changes(host: UsbHost, packet: bytes) -> None:
@@ -99,6 +99,13 @@ def test_only_closing_at_1200_baud_is_a_touch(port: CorePort, host: UsbHost) -> 
     assert port.core.user_touches() == 1
     finish(host.close_port())
     assert port.core.user_touches() == 1, "it was closed already"
+
+
+def test_a_break_is_told_once_however_it_is_ended(port: CorePort, host: UsbHost) -> None:
+    finish(host.control(request(0x21, 0x23, 250)))
+    assert port.core.user_breaks() == 1, "one with a length ends by itself"
+    finish(host.send_break())
+    assert port.core.user_breaks() == 2, "the request that ends one begins none"
 
 
 def test_a_new_setup_ends_the_request_before(host: UsbHost, port: CorePort) -> None:

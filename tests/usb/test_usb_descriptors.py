@@ -39,7 +39,7 @@ def test_it_reads_as_lsusb_would_print_it(host: UsbHost) -> None:
         "  interface 0.0: class 2.2.0, 1 endpoints\n"
         "    CDC header: 10 01\n"
         "    CDC call management: 00 01\n"
-        "    CDC abstract control: 02\n"
+        "    CDC abstract control: 06\n"
         "    CDC union: 00 01\n"
         "    endpoint 1 IN: interrupt, 16 bytes\n"
         "  interface 1.0: class 10.0.0, 2 endpoints\n"

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from c_end import CDevice
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from memory_link import Clock, MemoryTransport
 
 from hil.backend.base import Transport
+from hil.connection import MOST_DROPS
 from hil.device import Device
 from hil.errors import IdentityError, LinkError, NoAnswerError
 
@@ -109,3 +112,85 @@ def test_without_a_guard_nobody_waits(device: MakeDevice) -> None:
 def test_a_reset_that_takes_the_port_away_is_come_back_from(device: MakeDevice) -> None:
     bench = Bench(device, [3], hangs=False)  # the port of a board on USB goes with its reset
     assert bench.device.reset().boot_id == 2
+
+
+class Bouncing(MemoryTransport):
+    """Gone for good once so many bytes have passed, either way: amid a frame, as a rule."""
+
+    def __init__(self, device: CDevice, clock: Clock, lasts: int) -> None:
+        super().__init__(device, clock)
+        self.left = lasts
+
+    def pass_on(self, data: bytes) -> bytes:
+        passed, self.left = data[: self.left], self.left - len(data)
+        return passed
+
+    def write(self, data: bytes) -> None:
+        super().write(self.pass_on(data))
+        if self.left < 0:
+            raise LinkError(GONE)
+
+    def read(self, timeout: float) -> bytes:
+        if self.left <= 0:
+            raise LinkError(GONE)
+        return self.pass_on(super().read(timeout))
+
+
+def bounced(make: MakeDevice, lasts: list[int], options: dict[str, int]) -> Bench:
+    """A bench whose first contact holds for a while, and then as `lasts` says."""
+    bench = Bench(make, [], hangs=False, **options)
+    boards = [make(boot_id=i + 2, **options) for i in range(len(lasts))]
+    ends = [Bouncing(board, bench.clock, n) for board, n in zip(boards, lasts, strict=True)]
+    bench.device._link._transport, *bench.transports = (
+        *ends,
+        MemoryTransport(make(boot_id=99, **options), bench.clock),
+    )
+    return bench
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.lists(st.integers(0, 700), min_size=1, max_size=MOST_DROPS))
+def test_contact_that_bounces_loses_and_doubles_nothing(
+    device: MakeDevice, lasts: list[int]
+) -> None:
+    """Drops anywhere: in a frame, in the hello after another drop, before the next answer."""
+    expected = list(Bench(device, [], hangs=False).device.infer(INPUTS[:20]))
+    bench = bounced(device, lasts, {})
+    assert list(bench.device.infer(INPUTS[:20])) == expected
+    assert bench.device.counters.answered == bench.device.counters.requests == 20
+    assert 1 <= len(bench.errors) <= len(lasts) or sum(lasts) > 700
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(st.lists(st.integers(0, 9000), min_size=1, max_size=MOST_DROPS))
+def test_staged_inputs_survive_contact_that_bounces(device: MakeDevice, lasts: list[int]) -> None:
+    inputs = [bytes([i]) * 3000 for i in range(3)]
+    options = {"input_size": 3000}
+    expected = list(Bench(device, [], hangs=False, **options).device.infer(inputs))
+    assert list(bounced(device, lasts, options).device.infer(inputs)) == expected
+
+
+def test_any_number_of_drops_is_gone_on_after_where_answers_come_between(
+    device: MakeDevice,
+) -> None:
+    expected = list(Bench(device, [], hangs=False).device.infer(INPUTS))
+    bench = bounced(device, [600] * 4 * MOST_DROPS, {})
+    assert list(bench.device.infer(INPUTS)) == expected
+    assert len(bench.errors) > MOST_DROPS
+
+
+@pytest.mark.parametrize("lasts", [0, 40], ids=["before the hello", "after the hello"])
+def test_a_cable_that_never_holds_is_given_up(device: MakeDevice, lasts: int) -> None:
+    bench = bounced(device, [lasts] * 3 * MOST_DROPS, {})
+    with pytest.raises(LinkError, match=GONE):
+        list(bench.device.infer(INPUTS))
+    assert len(bench.errors) == MOST_DROPS
+
+
+def test_after_a_hello_the_count_of_troubles_begins_anew(device: MakeDevice) -> None:
+    """Its counters do: a hang at their start is not the second at one place."""
+    bench = Bench(device, [2, 4], hangs=True)
+    first = list(bench.device.infer(INPUTS[:1]))
+    bench.device.identify()
+    assert list(bench.device.infer(INPUTS[:1])) == first
+    assert len(bench.errors) == 2

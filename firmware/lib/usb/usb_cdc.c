@@ -19,7 +19,7 @@ static struct {
     uint8_t coding[LINE_CODING_SIZE];
     uint8_t packet[USB_DATA_SIZE]; /* on its way to the host, kept until it has arrived */
     size_t packet_size;
-    uint8_t configured, dtr, sending, receiving, touched;
+    uint8_t configured, dtr, sending, receiving, touched, broken;
     uint8_t notifying, state_told; /* SERIAL_STATE under way; the DTR it told of */
 } cdc;
 
@@ -165,10 +165,19 @@ int usb_cdc_set_line_state(const struct usb_setup *setup, struct usb_data *data)
     return 1;
 }
 
+/* Its value is the break's length, 0 ends one that was begun without a length (PSTN 1.2 6.3.13). */
+int usb_cdc_send_break(const struct usb_setup *setup, struct usb_data *data) {
+    (void)data;
+    cdc.broken = is_ours(setup) && setup->value != 0U;
+    return is_ours(setup);
+}
+
 void usb_cdc_request_done(void) {
-    const uint8_t touched = cdc.touched;
-    cdc.touched = 0U;
+    const uint8_t touched = cdc.touched, broken = cdc.broken;
+    cdc.touched = cdc.broken = 0U;
     usb_cdc_kick();
     if (touched)
         usb_cdc_touched();
+    if (broken)
+        usb_cdc_broken();
 }

@@ -15,6 +15,7 @@ extern "C" {
 int usb_cdc_set_line_coding(const struct usb_setup *setup, struct usb_data *data);
 int usb_cdc_get_line_coding(const struct usb_setup *setup, struct usb_data *data);
 int usb_cdc_set_line_state(const struct usb_setup *setup, struct usb_data *data);
+int usb_cdc_send_break(const struct usb_setup *setup, struct usb_data *data);
 void usb_cdc_request_done(void);
 void usb_cdc_configure(int on);
 void usb_cdc_restart(uint8_t endpoint); /* its halt was cleared */
@@ -39,6 +40,8 @@ size_t usb_cdc_room(void);
 void usb_cdc_opened(int open);
 /* The port was closed at 1200 baud: the host asks for the bootloader. The request is answered. */
 void usb_cdc_touched(void);
+/* The host sends a break, which on a line of wires would begin now. */
+void usb_cdc_broken(void);
 
 #ifdef __cplusplus
 }

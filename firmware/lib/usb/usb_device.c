@@ -19,7 +19,8 @@ enum {
     SET_INTERFACE = 11,
     SET_LINE_CODING = 0x20,
     GET_LINE_CODING = 0x21,
-    SET_CONTROL_LINE_STATE = 0x22
+    SET_CONTROL_LINE_STATE = 0x22,
+    SEND_BREAK = 0x23
 };
 
 /* Where a control transfer is. STATUS also means: the next thing to come is a SETUP. */
@@ -185,6 +186,7 @@ static const struct request requests[] = {
     {CLASS_INTERFACE, SET_LINE_CODING, USB_CONFIGURED, 7, usb_cdc_set_line_coding},
     {CLASS_INTERFACE | USB_IN, GET_LINE_CODING, USB_CONFIGURED, 0, usb_cdc_get_line_coding},
     {CLASS_INTERFACE, SET_CONTROL_LINE_STATE, USB_CONFIGURED, 0, usb_cdc_set_line_state},
+    {CLASS_INTERFACE, SEND_BREAK, USB_CONFIGURED, 0, usb_cdc_send_break},
 };
 
 static const struct request *find(const struct usb_setup *setup) {

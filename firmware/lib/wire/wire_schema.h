@@ -75,6 +75,8 @@ enum wire_reset_cause {
     WIRE_RESET_CAUSE_WATCHDOG = 4,
     /* none of the above */
     WIRE_RESET_CAUSE_OTHER = 5,
+    /* breaks on the line, while it hung; LAST_FAULT has the place */
+    WIRE_RESET_CAUSE_HANG = 6,
 };
 
 /* What the motion sensor does. */
@@ -501,18 +503,18 @@ static inline void wire_memory_reply_pack(uint8_t *out, const struct wire_memory
     wire_put_u32(out + 16, v->stack_peak);
 }
 
-/* The registers the fault handler saved before it reset the device. */
+/* The registers that were saved before a fault, or a hang, reset the device. */
 #define WIRE_LAST_FAULT 0x31u
 #define WIRE_LAST_FAULT_REQUEST_SIZE 0u
 #define WIRE_LAST_FAULT_REQUEST_TAIL 0
 #define WIRE_LAST_FAULT_REPLY_SIZE 56u
 
 struct wire_last_fault_reply {
-    /* faults since power-on; 0: the rest is void */
+    /* faults and hangs since power-on; 0: the rest is void */
     uint32_t count;
-    /* IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault */
+    /* IPSR: 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault; 14: a hang */
     uint32_t exception;
-    /* the instruction that faulted */
+    /* the instruction that faulted, or was next */
     uint32_t pc;
     /* return address */
     uint32_t lr;

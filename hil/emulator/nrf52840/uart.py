@@ -13,7 +13,7 @@ CTS, NCTS, RXDRDY, TXDRDY, ERROR, RXTO = 0x100, 0x104, 0x108, 0x11C, 0x124, 0x14
 INTENSET, INTENCLR, ERRORSRC, ENABLE = 0x304, 0x308, 0x480, 0x500
 PSEL_RTS, PSEL_TXD, PSEL_CTS, PSEL_RXD = 0x508, 0x50C, 0x510, 0x514
 RXD, TXD, BAUDRATE, CONFIG = 0x518, 0x51C, 0x524, 0x56C
-OVERRUN = 1
+OVERRUN, FRAMING, BREAK = 1, 4, 8
 UART, UARTE = 4, 8
 CORE_HZ = 64_000_000
 DISCONNECTED = 0xFFFFFFFF
@@ -131,6 +131,11 @@ class NrfUart(Uart):
         """The byte last stored is overwritten (PS 6.33.4)."""
         self.uart.fifo[FIFO_DEPTH - 1] = byte
         self.uart.errors |= OVERRUN
+        self.uart.events |= _bit(ERROR)
+
+    def on_break(self) -> None:
+        """A framing error, and a break where the line stays low for longer (PS 6.33.7)."""
+        self.uart.errors |= FRAMING | BREAK
         self.uart.events |= _bit(ERROR)
 
     def on_sent(self) -> None:

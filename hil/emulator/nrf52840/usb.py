@@ -3,8 +3,9 @@
 It asks for what the data sheet and the errata ask for: without a voltage on VBUS an access faults;
 READY comes only with the workarounds of errata 171, which must be taken back, and 187; the first
 time it wants that of 223; EasyDMA reaches RAM only and must be bracketed for errata 199; a bus that
-resumes is noticed only with that of 211; in low power no task may be given. SET_ADDRESS is answered
-by the controller itself (6.35.9).
+resumes is noticed only with that of 211; in low power nothing but events can be used, and
+USBWUALLOWED, without which no task is heard, comes only with the workaround of 171. SET_ADDRESS is
+answered by the controller itself (6.35.9).
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ EPIN, EPOUT, STEP = 0x600, 0x700, 0x14
 HIDDEN_199, HIDDEN_199_ON = 0xC1C, 0x82
 #: In `Hidden`: 171's, on while it powers up; 187's, which is 211's too and stays on.
 HIDDEN_171, HIDDEN_171_ON, HIDDEN_187, HIDDEN_187_ON = 0xC14, 0xC0, 0xD14, 3
-SUSPEND, RESUME, READY = 1 << 8, 1 << 9, 1 << 11
+SUSPEND, RESUME, USBWUALLOWED, READY = 1 << 8, 1 << 9, 1 << 10, 1 << 11
 IN = 0x80
 SET_ADDRESS = 5
 RAM = range(0x20000000, 0x20040000)
+#: What can be used in low power: events, interrupts, the way out.
+IN_LOW_POWER = {*range(USBRESET, EPDATA + 4), INTENSET, INTENCLR, EVENTCAUSE, LOWPOWER}
 
 
 class Hidden(Peripheral):
@@ -101,13 +104,14 @@ class Usbd(UsbController, Port):
         self.on(EPSTALL, write=self._write_stall)
         for offset, first in ((USBPULLUP, 0), (EPINEN, 1), (EPOUTEN, 1), (LOWPOWER, 0)):
             self.store(offset, first)
+        self.on(LOWPOWER, write=self._write_low_power)
         self.store(HIDDEN_199)
         for byte in range(8):
             self._add_setup(byte)
 
     def _start(self) -> None:
         self._events = self._enabled = self._cause = self._moved = 0
-        self._on = False
+        self._on = self._sleeps = False
         self._starts = 0
         self._setup = bytes(8)
         self._address = 0
@@ -126,18 +130,20 @@ class Usbd(UsbController, Port):
 
     def read(self, offset: int, size: int) -> int:
         """Return a register. Raises BusError where no cable has been since the reset."""
-        self._check_power()
+        self._check(offset)
         return super().read(offset, size)
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Write a register; the same check."""
-        self._check_power()
+        self._check(offset)
         super().write(offset, size, value)
         self.update()
 
-    def _check_power(self) -> None:
+    def _check(self, offset: int) -> None:
         if not self._had_power:
             raise BusError("USBD is touched though there was no voltage on VBUS")
+        if self[LOWPOWER] and offset not in IN_LOW_POWER:
+            raise BusError(f"USBD: +0x{offset:X} is touched in low power")
 
     # Registers.
 
@@ -181,11 +187,21 @@ class Usbd(UsbController, Port):
 
     def _write_enable(self, value: int) -> None:
         was_on, self._on = self._on, bool(value)
+        self._sleeps = False
         if not self._on:
             self[USBPULLUP] = 0
         elif not was_on and self._hidden.values == POWERS_UP:
             self._starts += 1
             self._cause |= READY
+
+    def _write_low_power(self, value: int) -> None:
+        wakes = self[LOWPOWER] and not value & 1
+        self[LOWPOWER] = value & 1
+        self._sleeps = self._sleeps or bool(value & 1)
+        if wakes and self._hidden.values[HIDDEN_171] == HIDDEN_171_ON:
+            self._sleeps = False
+            self._cause |= USBWUALLOWED
+            self._raise(USBEVENT)
 
     def _end(self, value: int) -> _End:
         return (self._in if value & IN else self._out)[value & 7]
@@ -198,7 +214,7 @@ class Usbd(UsbController, Port):
         self._end(value).stalled = bool(value >> 8 & 1)
 
     def _task(self, task: object) -> None:
-        if not self._on or self[LOWPOWER]:
+        if not self._on or self._sleeps:
             raise BusError("USBD: a task while it is off or in low power")
         if self._starts < 2:
             raise BusError("USBD: errata 223 wants it enabled twice after a reset")

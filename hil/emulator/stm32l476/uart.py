@@ -14,7 +14,9 @@ CR1, CR2, CR3, BRR, RQR, ISR, ICR, RDR, TDR = (
     0x00, 0x04, 0x08, 0x0C, 0x18, 0x1C, 0x20, 0x24, 0x28,
 )  # fmt: skip
 UE, RE, TE = 1 << 0, 1 << 2, 1 << 3
-ORE, RXNE, TC, TXE, ACKNOWLEDGE = 1 << 3, 1 << 5, 1 << 6, 1 << 7, 3 << 21
+FE, ORE, RXNE, TC, TXE, ACKNOWLEDGE = (
+    1 << 1, 1 << 3, 1 << 5, 1 << 6, 1 << 7, 3 << 21,
+)  # fmt: skip
 INTERRUPTS = RXNE | TC | TXE  # CR1's enable bits have the numbers of ISR's flags
 CLEARABLE = 0xF  # PE, FE, NE, ORE
 RXFRQ = 1 << 3
@@ -105,6 +107,10 @@ class StmUart(Uart):
     def on_overrun(self, byte: int) -> None:
         """RDR keeps its byte, the new one is lost (RM0351 40.5.3)."""
         self.uart.errors |= ORE
+
+    def on_break(self) -> None:
+        """A framing error, whose zero is in RDR (RM0351 40.5.3)."""
+        self.uart.errors |= FE
 
     def on_send(self) -> None:
         """A byte is on its way out."""

@@ -9,9 +9,10 @@
  *   NVIC_ISPR     0xE000E200+  makes one pending that would not come by itself
  *   NVIC_ICPR     0xE000E280+  none pending, at start
  *   NVIC_IPR      0xE000E400+  the links' priority (byte access): below the faults'
- *   ICSR          0xE000ED04   SysTick and PendSV not pending
+ *   ICSR          0xE000ED04   SysTick and PendSV not pending; PendSV pending, to end a hang
  *   VTOR          0xE000ED08   the image's vector table
  *   AIRCR         0xE000ED0C   SYSRESETREQ
+ *   SHPR3         0xE000ED20   PendSV below all else
  *   CCR           0xE000ED14   STKALIGN (reset value), DIV_0_TRP: a division by zero is a fault
  *   SHCSR         0xE000ED24   MemManage, BusFault and UsageFault enabled
  *   CFSR, HFSR    0xE000ED28   read after a fault
@@ -39,12 +40,15 @@
 #define NVIC_IPR(interrupt) REGISTER_BYTE(0xE000E400U + (interrupt))
 
 #define SCB_ICSR REGISTER(0xE000ED04U)
+#define ICSR_PENDSVSET (1U << 28)
 #define ICSR_PENDSVCLR (1U << 27)
 #define ICSR_PENDSTCLR (1U << 25)
 #define SCB_VTOR REGISTER(0xE000ED08U)
 #define SCB_AIRCR REGISTER(0xE000ED0CU)
 #define AIRCR_VECTKEY (0x05FAU << 16)
 #define AIRCR_SYSRESETREQ (1U << 2)
+#define SCB_SHPR3 REGISTER(0xE000ED20U)
+#define SHPR3_PENDSV_LOWEST (0xFFU << 16)
 #define SCB_CCR REGISTER(0xE000ED14U)
 #define CCR_STKALIGN (1U << 9)
 #define CCR_DIV_0_TRP (1U << 4)

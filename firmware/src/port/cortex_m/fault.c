@@ -1,5 +1,6 @@
-/* Every fault and every unexpected interrupt ends here: the registers go into retained RAM, the
- * chip resets, and the next boot reports them (LAST_FAULT in PROTOCOL.md). */
+/* Every fault, every hang (PendSV, by link_break) and every unexpected interrupt ends here: the
+ * registers go into retained RAM, the chip resets, and the next boot reports them (LAST_FAULT in
+ * PROTOCOL.md). */
 #include "core.h"
 #include "hal.h"
 #include "retained.h"

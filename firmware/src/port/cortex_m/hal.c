@@ -5,15 +5,13 @@
 #include "chip.h"
 #include "core.h"
 #include "retained.h"
-#include "wire_schema.h"
 
 static uint32_t clock_hz;
 static uint8_t reset_cause;
 
 void hal_init(void) {
     clock_hz = chip_start();
-    const uint8_t cause = chip_reset_cause();
-    reset_cause = retained_was_fault() ? (uint8_t)WIRE_RESET_CAUSE_FAULT : cause;
+    reset_cause = retained_cause(chip_reset_cause());
     SCB_DEMCR |= DEMCR_TRCENA;
     DWT_CYCCNT = 0U;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;

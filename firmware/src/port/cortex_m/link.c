@@ -9,9 +9,13 @@
 #include "core.h"
 #include "hello.h"
 
+#define BUS_MILLISECONDS 10U
+#define FASTEST_CLOCK_HZ 80000000U
+
 static uint8_t received[LINK_RECEIVE_SIZE], to_send[LINK_SEND_SIZE];
 static volatile uint32_t receive_head, receive_tail, send_head, send_tail;
 static volatile uint32_t events;
+static volatile uint32_t rounds; /* of the main loop */
 static struct hal_link counters;
 
 static size_t uart_read(uint8_t *data, size_t size);
@@ -64,6 +68,19 @@ void link_line_error(void) {
 
 void link_event(void) {
     events++;
+}
+
+/* PendSV's handler runs once this interrupt is over, so the registers that it saves are the main
+ * loop's. A request over USB that brought the break is still being answered, by the controller. */
+void link_break(void) {
+    static uint32_t seen_round, seen_at;
+    if (seen_round != rounds) {
+        seen_round = rounds;
+        seen_at = DWT_CYCCNT;
+    } else if (DWT_CYCCNT - seen_at >= LINK_HANG_CYCLES) {
+        core_pause(BUS_MILLISECONDS, FASTEST_CLOCK_HZ);
+        SCB_ICSR = ICSR_PENDSVSET;
+    }
 }
 
 void link_add(const struct link *link) {
@@ -140,6 +157,7 @@ static void follow_session(void) {
 }
 
 size_t hal_read(uint8_t *data, size_t size) {
+    rounds++;
     follow_session();
     if (hello_size && hello_size <= size) {
         const size_t count = hello_size;
@@ -174,6 +192,7 @@ int hal_write_done(void) {
  * returns at once: what it changed may not have been looked at. */
 void hal_sleep(void) {
     static uint32_t seen;
+    rounds++;
     interrupts_off();
     if (events == seen && receive_head == receive_tail)
         wait_for_interrupt();

@@ -41,4 +41,12 @@ void link_overrun(void);
 void link_line_error(void);
 void link_event(void); /* something happened that the main loop may wait for */
 
+/* A break was received. Noise on a line makes breaks too, so one is heeded only where the main loop
+ * hangs: it has not come round since an earlier break, LINK_HANG_CYCLES ago. Then the chip resets,
+ * and the next boot tells where it was (fault.c). A main loop that waits for requests comes round
+ * with every byte; one in a long inference that noise restarts costs time alone, as requests are
+ * sent again. */
+#define LINK_HANG_CYCLES 6400000U /* 0.1 s at 64 MHz */
+void link_break(void);
+
 #endif

@@ -3,9 +3,11 @@
 #include <stdbool.h>
 
 #include "core.h"
+#include "wire_schema.h"
 
 /* Changes with the layout below, so that another firmware's record is not mistaken for this one. */
 #define MAGIC 0x54484C31U
+#define PEND_SV 14U /* DDI 0403E B1.5.2 */
 
 struct retained {
     uint32_t boot_id;
@@ -62,8 +64,10 @@ uint32_t retained_boot_id(void) {
     return retained.boot_id;
 }
 
-int retained_was_fault(void) {
-    return retained.was_fault != 0U;
+uint8_t retained_cause(uint8_t otherwise) {
+    if (!retained.was_fault)
+        return otherwise;
+    return retained.fault.exception == PEND_SV ? WIRE_RESET_CAUSE_HANG : WIRE_RESET_CAUSE_FAULT;
 }
 
 void hal_fault(struct hal_fault *fault) {

@@ -13,7 +13,7 @@ void retained_keep_fault(const struct hal_fault *fault);
 
 uint32_t retained_boot_id(void);
 
-/* True when the fault handler ended the previous boot. */
-int retained_was_fault(void);
+/* FAULT or HANG (enum wire_reset_cause) where one of them ended the previous boot. */
+uint8_t retained_cause(uint8_t otherwise);
 
 #endif

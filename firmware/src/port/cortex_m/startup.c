@@ -44,6 +44,7 @@ static void quiet_interrupts(void) {
  * behaviour, numpy's too: round to nearest, no flush to zero. */
 static void enable_core(void) {
     SCB_CCR = CCR_STKALIGN | CCR_DIV_0_TRP;
+    SCB_SHPR3 = SHPR3_PENDSV_LOWEST;
     SCB_SHCSR = SHCSR_USGFAULTENA | SHCSR_BUSFAULTENA | SHCSR_MEMFAULTENA;
     SCB_CPACR |= CPACR_FPU_FULL;
     FPU_FPCCR = FPCCR_ASPEN | FPCCR_LSPEN;

@@ -54,6 +54,10 @@ void usb_cdc_touched(void) {
     chip_enter_bootloader();
 }
 
+void usb_cdc_broken(void) {
+    link_break();
+}
+
 void usb_link_start(void) {
     static struct usb_identity identity = {
         .vendor = BUILD_USB_VENDOR,

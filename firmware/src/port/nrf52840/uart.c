@@ -80,6 +80,8 @@ static void note_errors(void) {
         link_overrun();
     if (source & (ERRORSRC_ALL & ~ERRORSRC_OVERRUN))
         link_line_error();
+    if (source & ERRORSRC_BREAK)
+        link_break();
 }
 
 void uart_interrupt(void) {

@@ -7,7 +7,8 @@
  *
  * Errata of the chip's revisions (nRF52840 Errata v1.x), by number:
  *   166  isochronous double buffering: no isochronous endpoint here
- *   171  USBD might not power up                 power_up: 0x4006EC14 around ENABLE
+ *   171  USBD might not power up                 power_up: 0x4006EC14 around ENABLE, and in
+ *                                                wake_up around the end of low power
  *   187  USBD cannot be enabled                  power_up: 0x4006ED14 before ENABLE
  *   199  no task reaches USBD during EasyDMA     transfer: 0x40027C1C around it
  *   211  stays in SUSPEND too long when the host resumes by traffic alone
@@ -38,7 +39,7 @@
 
 static _Alignas(4) uint8_t packet[USB_EP0_SIZE]; /* EasyDMA reaches RAM, not flash */
 static uint32_t wanted, waiting;                 /* OUT endpoints, by number: asked for; arrived */
-static uint8_t is_on, was_on, takes_control_data, address_is_set;
+static uint8_t is_on, was_on, is_asleep, takes_control_data, address_is_set;
 
 static void wait_for(volatile const uint32_t *address, uint32_t bits) {
     for (uint32_t i = 0; i < WAIT_LOOPS && (*address & bits) == 0U; i++)
@@ -78,7 +79,8 @@ static void power_up(void) {
 static void power_down(void) {
     if (!is_on)
         return;
-    is_on = 0U;
+    is_on = is_asleep = 0U;
+    USBD_LOWPOWER = 0U;
     USBD_INTENCLR = 0xFFFFFFFFU;
     USBD_USBPULLUP = 0U;
     USBD_ENABLE = 0U;
@@ -221,8 +223,26 @@ void usb_driver_status(uint8_t direction) {
     address_is_set = 0U;
 }
 
-static void bus_was_reset(void) {
+static void wake_up(void) {
+    if (!is_asleep)
+        return;
+    is_asleep = 0U;
+    set_hidden(&HIDDEN_171, HIDDEN_171_ON);
     USBD_LOWPOWER = 0U;
+    wait_for(&USBD_EVENTCAUSE, EVENTCAUSE_USBWUALLOWED);
+    USBD_EVENTCAUSE = EVENTCAUSE_USBWUALLOWED;
+    set_hidden(&HIDDEN_171, 0U);
+}
+
+/* The core is told first: nothing is given to the controller from then on. */
+static void fall_asleep(void) {
+    usb_device_suspended(1);
+    is_asleep = 1U;
+    USBD_LOWPOWER = 1U;
+}
+
+static void bus_was_reset(void) {
+    wake_up();
     wanted = waiting = 0U;
     address_is_set = takes_control_data = 0U;
     USBD_EPINEN = 1U;
@@ -230,18 +250,15 @@ static void bus_was_reset(void) {
     usb_device_bus_reset();
 }
 
-/* In low power no other register can be used (PS 6.35.6): the core is told first, and last. */
-static void bus_changed(void) {
+/* Returns whether the bus is idle: a resume or a reset beside a suspend came after it. */
+static int bus_changed(void) {
     const uint32_t cause = USBD_EVENTCAUSE;
     USBD_EVENTCAUSE = cause;
-    if (cause & EVENTCAUSE_SUSPEND) {
-        usb_device_suspended(1);
-        USBD_LOWPOWER = 1U;
-    }
     if (cause & EVENTCAUSE_RESUME) {
-        USBD_LOWPOWER = 0U;
+        wake_up();
         usb_device_suspended(0);
     }
+    return (cause & (EVENTCAUSE_SUSPEND | EVENTCAUSE_RESUME)) == EVENTCAUSE_SUSPEND;
 }
 
 static void data_moved(void) {
@@ -277,15 +294,19 @@ static void setup_came(void) {
     usb_device_setup(setup);
 }
 
-/* In the order in which the bus did it: a SETUP comes after the data before it. */
+/* In the order in which the bus did it: a SETUP comes after the data before it, and a suspend after
+ * all. In low power EasyDMA and the endpoints' registers are out of reach (PS 6.35.6): the
+ * controller leaves it first, and enters it last. */
 void usb_interrupt(void) {
-    if (USBD_EVENTS_USBRESET) {
-        USBD_EVENTS_USBRESET = 0U;
-        bus_was_reset();
-    }
+    int idle = 0;
     if (USBD_EVENTS_USBEVENT) {
         USBD_EVENTS_USBEVENT = 0U;
-        bus_changed();
+        idle = bus_changed();
+    }
+    if (USBD_EVENTS_USBRESET) {
+        USBD_EVENTS_USBRESET = 0U;
+        idle = 0;
+        bus_was_reset();
     }
     if (USBD_EVENTS_EPDATA) {
         USBD_EVENTS_EPDATA = 0U;
@@ -299,5 +320,7 @@ void usb_interrupt(void) {
         USBD_EVENTS_EP0SETUP = 0U;
         setup_came();
     }
+    if (idle)
+        fall_asleep();
     link_event();
 }

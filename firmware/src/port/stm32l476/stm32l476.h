@@ -58,7 +58,9 @@
 #define ISR_TC (1U << 6)
 #define ISR_RXNE (1U << 5)
 #define ISR_ORE (1U << 3)
+#define ISR_FE (1U << 1)
 #define ISR_LINE_ERRORS 0x7U /* NE, FE, PE */
+#define ISR_ERRORS (ISR_ORE | ISR_LINE_ERRORS)
 #define UART5_ICR REGISTER(0x40005020U)
 #define UART5_RDR REGISTER(0x40005024U)
 #define UART5_TDR REGISTER(0x40005028U)

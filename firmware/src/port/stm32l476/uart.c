@@ -56,15 +56,25 @@ static void note_errors(uint32_t flags) {
         link_overrun();
     if (flags & ISR_LINE_ERRORS)
         link_line_error();
-    UART5_ICR = flags & (ISR_ORE | ISR_LINE_ERRORS);
+    UART5_ICR = flags & ISR_ERRORS;
+}
+
+/* A break is a zero without its stop bit: RM0351 40.5.3. */
+static void receive(uint32_t flags) {
+    const uint8_t byte = (uint8_t)UART5_RDR;
+    link_received(byte);
+    if (flags & ISR_ERRORS)
+        note_errors(flags);
+    if (flags & ISR_FE && byte == 0U)
+        link_break();
 }
 
 void uart_interrupt(void) {
     uint32_t flags;
     /* A byte that is complete by now is taken at once: entering and leaving again costs more. */
     while ((flags = UART5_ISR) & ISR_RXNE)
-        link_received((uint8_t)UART5_RDR);
-    if (flags & (ISR_ORE | ISR_LINE_ERRORS))
+        receive(flags);
+    if (flags & ISR_ERRORS)
         note_errors(flags);
     if (flags & ISR_TXE && UART5_CR1 & CR1_TXEIE)
         send_next();
