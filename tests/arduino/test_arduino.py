@@ -8,6 +8,7 @@ run on the host, is a device that the harness accepts, bit for bit.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ def sketch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+#: As the firmware folds an STM32's 96 bits (firmware/src/port/stm32l476/chip.c).
+UID = (0x00390027, 0x4D435315, 0x20373734)
+UID_FOLDED = (UID[2] ^ UID[1]) << 32 | UID[0]
+
+
 def compile_sketch(sketch: Path, c: list[str], cpp: list[str], out: Path) -> list[Path]:
     include = [f"-I{d}" for d in (STAND_IN, sketch, LIBRARY / "arduino", LIBRARY / "wire")]
     sources = [*sketch.glob("*.c"), *(LIBRARY / "wire").glob("*.c")]
@@ -62,7 +68,12 @@ def program(sketch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("objects")
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     cc = ["gcc", "-std=c11", "-ffp-contract=off", *WARNINGS, *sanitizers]
-    cpp = ["g++", *CPP, *sanitizers]
+    words = ", ".join(map(hex, UID))
+    (out / "uid.h").write_text(
+        f"#include <stdint.h>\nstatic const uint32_t uid[3] = {{{words}}};\n"
+        "#define UID_BASE reinterpret_cast<uintptr_t>(uid)\n"
+    )
+    cpp = ["g++", *CPP, *sanitizers, "-include", str(out / "uid.h")]
     objects = compile_sketch(sketch, cc, cpp, out)
     core = [*cpp, "-fexceptions", f"-I{STAND_IN}", str(STAND_IN / "core.cpp")]
     command = [*core, *map(str, objects), "-o", str(out / "sketch")]
@@ -90,11 +101,30 @@ def test_it_compiles_for_the_boards_cpu(sketch: Path, tmp_path: Path) -> None:
     assert len(objects) == len({o.name for o in objects})
 
 
+def chip_addresses(sketch: Path, out: Path, *defines: str) -> set[int]:
+    """Return the addresses in the factory's information that the library would read."""
+    cpp = ["arm-none-eabi-g++", *CPU_FLAGS, *CPP, "-ffreestanding", *defines]
+    include = [f"-I{d}" for d in (STAND_IN, sketch, LIBRARY / "arduino", LIBRARY / "wire")]
+    source = str(LIBRARY / "arduino" / "TinyHil.cpp")
+    command = [*cpp, "-O2", *include, "-S", source, "-o", str(out / "TinyHil.s")]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    text = (out / "TinyHil.s").read_text()
+    numbers = {int(n) for n in re.findall(r"(?:\.word\s+|#)(\d{9})\b", text)}
+    return {n & ~0xFFF for n in numbers if 0x10000000 <= n < 0x20000000}
+
+
+def test_it_reads_the_chips_own_number(sketch: Path, tmp_path: Path) -> None:
+    assert chip_addresses(sketch, tmp_path, "-DNRF52840_XXAA") == {0x10000000}
+    assert chip_addresses(sketch, tmp_path, "-DUID_BASE=0x1FFF7590UL") == {0x1FFF7000}
+    assert chip_addresses(sketch, tmp_path) == set()
+
+
 def test_a_sketch_says_that_it_is_one(device: Device) -> None:
     identity = device.identify(expect_board="nano33", expect_firmware_hash=b"\1" * 8)
     assert identity.is_sketch
     assert identity.firmware_version == "sketch"
     assert identity.model == "gesture"
+    assert identity.device_id == UID_FOLDED, "the chip's, where the core names its address"
 
 
 def test_another_model_in_a_sketch_is_told_with_what_mends_a_sketch(device: Device) -> None:

@@ -4,15 +4,40 @@
 
 namespace {
 
+volatile uint32_t &word_at(uintptr_t address) {
+    return *reinterpret_cast<volatile uint32_t *>(address);
+}
+
+/* The chip's own number, put together as this project's firmware does it: a board is the same board
+ * under either. The macros are those that cores build with, and CMSIS. */
+#if defined(NRF52840_XXAA) || defined(ARDUINO_ARCH_NRF52840)
+
+/* FICR.DEVICEID: nRF52840 Product Specification 4.4.1. */
+uint64_t chip_id() {
+    return static_cast<uint64_t>(word_at(0x10000064)) << 32 | word_at(0x10000060);
+}
+
+#elif defined(UID_BASE)
+
+/* An STM32's 96 bits: RM0351 49.1. */
+uint64_t chip_id() {
+    const uint32_t high = word_at(UID_BASE + 8) ^ word_at(UID_BASE + 4);
+    return static_cast<uint64_t>(high) << 32 | word_at(UID_BASE);
+}
+
+#else
+
+uint64_t chip_id() {
+    return 0;
+}
+
+#endif
+
 #if defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_7M__)
 
 extern "C" uint32_t SystemCoreClock; /* CMSIS: every Arduino core for a Cortex-M keeps it */
 
 /* ARMv7-M Architecture Reference Manual: B3.2.6 AIRCR, C1.6.5 DEMCR, C1.8 DWT. */
-volatile uint32_t &word_at(uintptr_t address) {
-    return *reinterpret_cast<volatile uint32_t *>(address);
-}
-
 constexpr uintptr_t AIRCR = 0xE000ED0C, DEMCR = 0xE000EDFC, DWT_CTRL = 0xE0001000,
                     DWT_CYCCNT = 0xE0001004;
 
@@ -86,7 +111,7 @@ TinyHil::TinyHil(const nn_model &model, const char *board) : config_(), server_(
 void TinyHil::begin(Stream &link, uint64_t device_id) {
     start_counting();
     config_.identity.clock_hz = clock_hz();
-    config_.identity.device_id = device_id;
+    config_.identity.device_id = device_id ? device_id : chip_id();
     wire_server_init(&server_, &config_);
     link_ = &link;
 }

@@ -23,8 +23,9 @@ class TinyHil {
      * object. */
     TinyHil(const nn_model &model, const char *board);
 
-    /* Serve the protocol on `link`, which must be open. `device_id`: the chip's unique number, by
-     * which several boards are told apart; 0 where it is not known. */
+    /* Serve the protocol on `link`, which must be open. `device_id`: a number of your own, by which
+     * several boards are told apart; 0 takes the chip's, which is known for an nRF52840 and an
+     * STM32. On another chip pass one: two sketches that both say 0 cannot be told apart. */
     void begin(Stream &link, uint64_t device_id = 0);
 
     /* Answer what has arrived. Call it from loop(). Returns true when there was something, so that
