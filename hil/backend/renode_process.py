@@ -2,8 +2,9 @@
 
 Nothing of it listens: Renode connects to a socket that is bound here, on the loopback interface,
 before it is started, so that parallel runs cannot take each other's port; a token in the run's
-folder keeps other programs of this machine out. Its standard input is a pipe that nobody writes to:
-it ends when this process does, however that happens, and Renode with it.
+folder keeps other programs of this machine out. A keeper (keeper.py) stands between it and this
+process, and ends it and deletes its folder when this process has ended, however that happened.
+What a killed keeper leaves, the next start deletes.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
+import stat
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from hil.backend import keeper
+from hil.backend.keeper import has_ended, kill_group
 from hil.board import PROJECT_DIR, Board
 from hil.errors import InputError, ToolError, clean
 
@@ -34,6 +38,8 @@ WANTED: Final = "its portable package, 1.15 or later"
 
 DESCRIPTIONS_DIR: Final = PROJECT_DIR / "firmware" / "platform" / "renode"
 SERVICE: Final = "harness.py"
+#: Of a run's folder, before the harness's process number.
+PREFIX: Final = "tinyhil-renode-"
 
 #: Renode starts in one to three seconds; a busy CI host may take ten times as long.
 START_TIMEOUT_S: Final = 60.0
@@ -41,6 +47,8 @@ VERSION_TIMEOUT_S: Final = 30.0
 GREETING_TIMEOUT_S: Final = 5.0
 END_TIMEOUT_S: Final = 3.0
 POLL_S: Final = 0.05
+#: A keeper that has not ended its command so long after it was told to is ended itself.
+KEEPER_GRACE_S: Final = 5.0
 CPU_ABORT: Final = "[ERROR] cpu: CPU abort"
 LOG_BYTES: Final = 1 << 16
 
@@ -122,7 +130,8 @@ class RenodeProcess:
     connection: socket.socket
 
     def __init__(self, program: str, board: Board, elf: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="tinyhil-renode-"))
+        sweep(Path(tempfile.gettempdir()))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
         try:
@@ -150,12 +159,11 @@ class RenodeProcess:
         history = f"[general]\nhistory-path = {self._folder / 'history'}\n"
         (self._folder / "config").write_text(history)
         command = [program, "--console", "--disable-xwt", "--plain", "--config", "config"]
+        kept = [sys.executable, "-I", "-S", keeper.__file__, str(self._folder), str(END_TIMEOUT_S)]
         with (self._folder / "log").open("wb") as log:
-            # A process group of its own: the launcher may be a script whose child is Renode, and
-            # the terminal's Ctrl-C is for the harness, which then ends the group.
+            # A session of its own: the terminal's Ctrl-C is for the harness.
             self._process = subprocess.Popen(
-                [*command, "start.resc"],
-                cwd=self._folder,
+                [*kept, *command, "start.resc"],
                 env={**os.environ, "TMPDIR": str(self._folder)},
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -175,16 +183,17 @@ class RenodeProcess:
                 if _greets(connection, greeting):
                     return connection
                 connection.close()
-            if _has_ended(process) or _FAILED.search(self.log()):
+            if has_ended(process.pid) or _FAILED.search(self.log()):
                 raise ToolError(f"Renode does not start: {self.last_error()}")
         raise ToolError(f"Renode was not ready within {START_TIMEOUT_S:g} s: {self.last_error()}")
 
     @property
     def pid(self) -> int:
         """The launched process, which leads its group. Raises ToolError when it has ended."""
-        if self._process is None:
+        pid = _read_pid(self._folder)
+        if self._process is None or pid is None:
             raise ToolError("Renode is not running")
-        return self._process.pid
+        return pid
 
     def log(self) -> str:
         """Return the end of what Renode has printed."""
@@ -215,7 +224,7 @@ class RenodeProcess:
         if hasattr(self, "connection"):
             self.connection.close()
         if self._process is not None:
-            _end(self._process)
+            _end(self._process, self._folder)
             self._process = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -233,19 +242,56 @@ def _greets(connection: socket.socket, greeting: bytes) -> bool:
     return hmac.compare_digest(said, greeting)
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Return whether it has; it is not reaped, so that its number stays that of its group."""
-    look = os.WEXITED | os.WNOWAIT | os.WNOHANG
-    return os.waitid(os.P_PID, process.pid, look) is not None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process group: by the end of its input, or else by force."""
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Tell the keeper to end all; one that does not is ended with what it keeps."""
     if process.stdin is not None:
         process.stdin.close()
-    deadline = time.monotonic() + END_TIMEOUT_S
-    while not _has_ended(process) and time.monotonic() < deadline:
-        time.sleep(POLL_S / 5)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        process.wait(END_TIMEOUT_S + KEEPER_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        if (pid := _read_pid(folder)) is not None:
+            kill_group(pid)
+
+
+def _read_pid(folder: Path) -> int | None:
+    """Return the number that the keeper has noted in a run's folder."""
+    try:
+        return int((folder / "pid").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def sweep(temporary: Path) -> None:
+    """Delete the folders of runs whose harness and keeper were both killed, and end their Renode.
+
+    A process whose number a Renode once had is told from it by where it runs.
+    """
+    for folder in temporary.glob(PREFIX + "*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if not owner.isdigit() or _lives(int(owner)) or not _is_ours(folder):
+            continue
+        pid = _read_pid(folder)
+        with contextlib.suppress(OSError):
+            if pid is not None and Path(f"/proc/{pid}/cwd").samefile(folder):
+                kill_group(pid)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
+def _is_ours(folder: Path) -> bool:
+    """Return whether it is a folder of this user's, and no link to one: others write there too."""
+    with contextlib.suppress(OSError):
+        about = folder.lstat()
+        return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+    return False

@@ -52,6 +52,10 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 # Which Renode
 
 
@@ -344,14 +348,19 @@ time.sleep(60)
 
 @pytest.mark.parametrize(
     ("end", "stubborn"),
-    [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGKILL, False)],
-    ids=["Ctrl-C", "terminated", "killed"],
+    [
+        (signal.SIGINT, True),
+        (signal.SIGTERM, False),
+        (signal.SIGKILL, False),
+        (signal.SIGKILL, True),
+    ],
+    ids=["Ctrl-C", "terminated", "killed", "killed, and Renode goes on"],
 )
 def test_renode_ends_with_the_harness(
     pretend: Pretend, elf: Path, tmp_path: Path, end: signal.Signals, stubborn: bool
 ) -> None:
-    """Ctrl-C leaves Python by its exit handlers; the others leave only the pipe to end Renode."""
-    pid_file = tmp_path / "pid"
+    """Ctrl-C leaves Python by its exit handlers; the others leave the keeper to end Renode."""
+    scratch, pid_file = tmp_path / "scratch", tmp_path / "pid"
     pretend(launcher=True, stubborn=stubborn, pid_file=str(pid_file))
     harness = subprocess.Popen(
         [sys.executable, "-c", WAITS, str(elf)],
@@ -365,9 +374,60 @@ def test_renode_ends_with_the_harness(
         assert harness.stdout.readline() == b"ready\n"
     pid = int(pid_file.read_text())
     assert alive(pid)
+    assert len(folders(scratch)) == 1
     harness.send_signal(end)
     harness.wait(30)
     wait_until_gone(pid)
+    deadline = time.monotonic() + 30
+    while folders(scratch):
+        assert time.monotonic() < deadline, f"left behind: {folders(scratch)}"
+        time.sleep(0.02)
+
+
+def test_what_a_killed_keeper_leaves_the_next_start_ends(
+    pretend: Pretend, elf: Path, scratch: Path, tmp_path: Path
+) -> None:
+    """The harness killed, the keeper killed, its Renode outliving the end of its input."""
+    pid_file = tmp_path / "pid"
+    pretend(stubborn=True, pid_file=str(pid_file))
+    harness = subprocess.Popen(
+        [sys.executable, "-c", WAITS, str(elf)],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+    )
+    assert harness.stdout is not None
+    with harness.stdout:
+        assert harness.stdout.readline() == b"ready\n"
+    (left,) = folders(scratch)
+    pid = int(pid_file.read_text())
+    os.kill(parent_of(pid), signal.SIGKILL)
+    module.sweep(scratch)
+    assert alive(pid), "its harness lives: nobody else ends it"
+    harness.kill()
+    harness.wait(30)
+    assert alive(pid)
+    assert left.is_dir()
+    module.sweep(scratch)
+    wait_until_gone(pid)
+    assert not left.exists()
+
+
+def test_others_folders_and_links_are_left_alone(scratch: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    names = [f"{module.PREFIX}{os.getpid()}-abc", f"{module.PREFIX}x", "tinyhil-1-2"]
+    for name in names:
+        (scratch / name).mkdir()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (scratch / f"{module.PREFIX}{gone.pid}-link").symlink_to(kept)
+    (scratch / f"{module.PREFIX}{gone.pid}-abc").mkdir()
+    module.sweep(scratch)
+    assert sorted(p.name for p in scratch.iterdir()) == sorted(
+        [*names, f"{module.PREFIX}{gone.pid}-link"]
+    )
+    assert kept.is_dir()
 
 
 # What it is told
