@@ -18,7 +18,14 @@ from hil.model_folder import load_model_folder
 from hil.run.target import REFERENCE_MODEL, Say, Target, Wanted, connect
 from hil.sensor.feed import feed_file, feed_samples
 
-ONLY_EMBEDDED: Final = "--feed and --fast are for the embedded emulator's sensor"
+#: Why a sensor cannot be moved, by back end. tests/renode/test_renode_sensor.py feeds Renode's
+#: LSM9DS1 sample by sample and gets the bytes back; what a recording also needs, it has not got.
+UNMOVED: Final = {
+    "hardware": "a board's sensor is moved by hand",
+    "host": "this firmware's port has no motion sensor",
+    "renode": "Renode's LSM9DS1 has no clock: a sample is there whenever it is read, so that a "
+    "recording would have the rate of the reads, not 119 Hz; and there is no LSM6DSM",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ def attach(
     with ExitStack() as stack:
         if choose(wanted.backend, wanted.port, board) == "hardware":
             if moved:
-                raise InputError(ONLY_EMBEDDED)
+                raise InputError(_unmoved("hardware"))
             if model is None:
                 yield stack.enter_context(_as_it_is(board, wanted))
                 return
@@ -75,6 +82,10 @@ def attach(
         target = stack.enter_context(connect(board, wanted, folder, say, prepare))
         with _crash_told(target):
             yield target
+
+
+def _unmoved(backend: str) -> str:
+    return f"--feed and --fast need --backend embedded: {UNMOVED.get(backend, backend)}"
 
 
 @contextmanager
@@ -100,7 +111,7 @@ def _prepare(stack: ExitStack, board: Board, motion: Motion) -> Callable[[Backen
             return
         move = getattr(backend, "move_sensor", None)
         if move is None:
-            raise InputError(ONLY_EMBEDDED)
+            raise InputError(_unmoved(backend.name))
         move(feed, motion.real_time)
 
     return prepare

@@ -144,6 +144,9 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     assert not list(out.rglob("*.part"))
 
 
+UNFED = "--feed and --fast need --backend embedded"
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -153,8 +156,9 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
         (["--seconds", "0.1"], "--seconds 0.1: from 0.5 to 3600"),
         (["--seconds", "nan"], "--seconds nan: from 0.5 to 3600"),
         (["--count", "0"], "--count is at least 1"),
-        (["--port", "/dev/null"], "--feed and --fast are for the embedded emulator's sensor"),
-        (["--backend", "host"], "--feed and --fast are for the embedded emulator's sensor"),
+        (["--port", "/dev/null"], f"{UNFED}: a board's sensor is moved by hand"),
+        (["--backend", "host"], f"{UNFED}: this firmware's port has no motion sensor"),
+        (["--backend", "renode"], f"{UNFED}: Renode's LSM9DS1 has no clock: "),
     ],
 )
 def test_wrong_use_is_one_line(
