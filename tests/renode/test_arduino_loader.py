@@ -1,9 +1,10 @@
 """The uploader against Renode's model of the Nano's bootloader. Skipped where there is no Renode.
 
-That model takes less than the bootloader does (tests/firmware/fake_bootloader.py): it has no
-checksum (Z), appends page after page wherever they are to go, and wants a command and its data in
-packets of their own. So the commands are sent here in ascending order of pages, and what arrived is
-compared byte by byte in the machine's flash; then the application that was uploaded is started.
+That model takes less than the bootloader does (tests/firmware/fake_bootloader.py): it claims
+checksums (Z) and does not answer when asked for one, and appends page after page wherever they are
+to go. A whole upload runs against it all the same, unverified, and what arrived is compared byte by
+byte in the machine's flash, in the order in which it was sent: the first page erased, and written
+last. To start an application there, its pages are sent once more in ascending order.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from hil.board import PROJECT_DIR, load_board
 from hil.device import Device
 from hil.firmware.build import build
 from hil.model_folder import load_model_folder
+from hil.upload import sam_ba
 from hil.upload.image import read_image
-from hil.upload.sam_ba import PAGE, Bootloader
+from hil.upload.sam_ba import ERASED_PAGE, PAGE, Bootloader, pages_written, write_image
 
+PACKET = 512
 LOADER = Path(__file__).with_name("arduino_loader.py")
 MODEL = PROJECT_DIR / "test_vectors" / "models" / "dense"
 NANO = load_board("nano33")
 
 
 class LoaderTransport:
-    """The model's two bulk endpoints; a packet holds a command, or data."""
+    """The model's two bulk endpoints; every write begins a packet."""
 
     def __init__(self, backend: RenodeBackend) -> None:
         self._link = backend.link
@@ -38,9 +41,8 @@ class LoaderTransport:
         return bytes.fromhex(self._link.monitor("loader_read"))
 
     def write(self, data: bytes) -> None:
-        command, end, rest = data.partition(b"#")
-        for packet in (command + end, *(rest[i : i + 512] for i in range(0, len(rest), 512))):
-            self._link.monitor(f'loader_write "{packet.hex()}"')
+        for i in range(0, len(data), PACKET):
+            self._link.monitor(f'loader_write "{data[i : i + PACKET].hex()}"')
 
     def close(self) -> None:
         """Nothing: the loader ends with Renode."""
@@ -70,6 +72,18 @@ def memory(backend: RenodeBackend, address: int, size: int) -> bytes:
 
 def test_the_model_is_the_bootloader_of_the_nano(bench: Bench) -> None:
     assert bench.loader.identify() == "Arduino Bootloader (SAM-BA extended) 2.0 [Arduino:IKXYZ]"
+
+
+def test_a_whole_upload_arrives_in_its_order(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sam_ba, "ANSWER_TIMEOUT_S", 0.5)  # the model answers at once, or never
+    image = read_image(build(NANO, MODEL).with_suffix(".bin"), NANO)
+    padded, told = image + b"\xff" * (-len(image) % PAGE), list[int]()
+    assert not write_image(bench.loader, image, told.append), "unverified, and told so"
+    assert len(told) == pages_written(len(image))
+    sent = ERASED_PAGE + padded[PAGE:] + padded[:PAGE]
+    said = bench.backend.link.monitor("loader_start")
+    assert said == f"Binary of size {len(sent)} bytes loaded at 0x{NANO.facts.flash_origin:X}"
+    assert memory(bench.backend, NANO.facts.flash_origin, len(sent)) == sent
 
 
 def test_an_upload_arrives_and_starts(bench: Bench) -> None:
