@@ -17,6 +17,10 @@ MAX_GYRO_RMS: Final = 15.0
 #: ratio it is the sensor's range.
 GRAVITY_RATIO: Final = 1.3
 
+#: A wrong unit makes gravity and movements smaller alike. Where gravity is below what moves by more
+#: than this ratio (the root of the smallest ratio of two units), it is gravity that is missing.
+GRAVITY_LOST: Final = math.sqrt(1 / 9.80665)
+
 #: Ratios of two units of one quantity: m/s² and g, degrees and radians, a unit and its thousandth.
 UNIT_RATIOS: Final = (9.80665, 180 / math.pi, 1000.0)
 #: Ratios of two ranges of one sensor: neighbouring settings are powers of two (LSM9DS1 and LSM6DSM

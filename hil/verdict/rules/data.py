@@ -8,7 +8,14 @@ from typing import Final
 from hil.errors import clean
 from hil.record import ChannelShift, DataShift, Effect, Run
 from hil.verdict.findings import Finding
-from hil.verdict.motion import GRAVITY_G, GRAVITY_RATIO, MAX_GYRO_RMS, RANGE_RATIO, another_unit
+from hil.verdict.motion import (
+    GRAVITY_G,
+    GRAVITY_LOST,
+    GRAVITY_RATIO,
+    MAX_GYRO_RMS,
+    RANGE_RATIO,
+    another_unit,
+)
 from hil.verdict.rules.undone import correction, effect_of, gain_text
 from hil.verdict.rules.wording import percent, problem
 
@@ -26,7 +33,42 @@ def impossible_values(run: Run) -> list[Finding]:
     shift = run.data_shift
     if shift is None:
         return []
-    return _units(run, shift) or _clipped(shift) or _range(run, shift)
+    return _no_gravity(shift) or _units(run, shift) or _clipped(shift) or _range(run, shift)
+
+
+def _no_gravity(shift: DataShift) -> list[Finding]:
+    """An accelerometer always feels gravity, unless something took it off."""
+    pair = shift.gravity_norm
+    if pair is None or not GRAVITY_G[0] <= pair[0] <= GRAVITY_G[1] or pair[1] >= GRAVITY_G[0]:
+        return []
+    moved = [_power(c.target_psd) for c in shift.channels[:3]]
+    usual = [_power(c.training_psd) for c in shift.channels[:3]]
+    if not sum(usual) or not sum(moved):
+        return []
+    motion = math.sqrt(sum(moved) / sum(usual))
+    if pair[1] / pair[0] >= GRAVITY_LOST * motion:
+        return []
+    return [
+        problem(
+            "data",
+            "shift",
+            f"Gravity is missing from the acceleration: a window's mean is {pair[1]:.2g} g long, "
+            f"and movements are {motion:.2g} times training's",
+            location=", ".join(clean(c.name, 20) for c in shift.channels[:3]),
+            evidence=[
+                f"training windows: {pair[0]:.3g} g; possible: {GRAVITY_G[0]:g} to "
+                f"{GRAVITY_G[1]:g} g, whatever the movement",
+                "a wrong unit would make gravity and movements smaller alike",
+            ],
+            remedy="record the acceleration as the sensor gives it, not the linear (or user) "
+            "acceleration that a phone or filter makes of it; or train on that",
+        )
+    ]
+
+
+def _power(density: tuple[float, ...]) -> float:
+    """Return what moves in a channel: its spectrum, which has no mean."""
+    return sum(density)
 
 
 def _swapped(shift: DataShift, other: str) -> bool:

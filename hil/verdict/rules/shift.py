@@ -74,6 +74,8 @@ ANOTHER_UNIT: Final = (
     "have an amplitude of another unit",
     "convert to the unit that the model was trained in before the windows are written",
 )
+#: Causes of `impossible_values` that make everything else differ as well.
+WHOLE: Final = ("unit", "amplitude", "shift")
 ENROL: Final = (
     "record a still pose (it tells a bias and the mounting) and time stamps (they tell the rate), "
     "label a few windows of the same person, or add recordings of such people to the training"
@@ -83,7 +85,7 @@ ENROL: Final = (
 def data_shift(run: Run) -> list[Finding]:
     """The windows are not like the training windows."""
     told = impossible_values(run)
-    if any(f.cause in ("unit", "amplitude") for f in told):
+    if any(f.cause in WHOLE for f in told):
         return told  # everything else differs as well, for this reason
     shift = run.data_shift
     found = (_undone(run, shift) or _unlabelled(run, shift)) if shift else []
@@ -95,7 +97,7 @@ def undoing(run: Run) -> Correction | None:
     shift = run.data_shift
     if shift is None:
         return None
-    told = next((f.cause for f in impossible_values(run) if f.cause in ("unit", "amplitude")), None)
+    told = next((f.cause for f in impossible_values(run) if f.cause in WHOLE), None)
     return correction(shift, told) if told else _surest(run, shift)
 
 

@@ -136,6 +136,24 @@ def test_without_labels_impossible_values_are_told_all_the_same(
     ]  # fmt: skip
 
 
+def without_gravity(raw: np.ndarray) -> np.ndarray:
+    """Linear acceleration, as phones make it: each window's mean is taken off."""
+    made = raw.copy()
+    made[..., :3] -= made[..., :3].mean(axis=1, keepdims=True)
+    return made
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_acceleration_without_gravity_is_no_unit(
+    labelled: bool, shifted: Callable[..., Run]
+) -> None:
+    run = shifted(without_gravity, labelled)
+    (found, *rest) = data(run)
+    assert (found.cause, found.location, found.severity) == ("shift", "ax, ay, az", "problem")
+    assert "Gravity is missing" in found.headline
+    assert [f.cause for f in rest] == ([] if labelled else ["no-labels"])
+
+
 def test_clipped_samples_are_told(shifted: Callable[..., Run]) -> None:
     run = shifted()
     channels = list(of(run).channels)
