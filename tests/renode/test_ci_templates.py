@@ -1,11 +1,15 @@
-"""The CI templates: YAML that loads, shell that parses, commands and options that exist."""
+"""The CI templates: what their services' schemas and shellcheck say, and what their steps do."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,15 +67,90 @@ def scripts(path: Path) -> Iterator[str]:
             yield "\n".join(line for key in GITLAB_LISTS for line in lines_of(jobs, whole[key]))
 
 
+def checker(name: str) -> str:
+    """Return the path of a checking program of the `dev` extra."""
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip(f"{name} is not installed: pip install -e '.[dev]'")
+    return str(path)
+
+
+#: The schemas that come with check-jsonschema; GitLab's own tags are taken out before.
+SCHEMAS = {
+    GITHUB: ("--builtin-schema", "vendor.github-workflows"),
+    GITLAB: ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"),
+}
+
+
 @BOTH
-def test_the_shell_parses(path: Path) -> None:
+def test_its_service_takes_it(path: Path, tmp_path: Path) -> None:
+    command = [checker("check-jsonschema"), *SCHEMAS[path]]
+    done = subprocess.run([*command, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(re.sub(r"\b(runs-on|script):", "no-such-key:", path.read_text()))
+    done = subprocess.run([*command, wrong], capture_output=True, text=True, check=False)
+    assert done.returncode != 0, "the schema sees what is wrong"
+
+
+@BOTH
+def test_the_shell_is_sound(path: Path) -> None:
+    command = [checker("shellcheck"), "--shell=bash", "-"]
     found = list(scripts(path))
     assert len(found) >= 2
     for script in found:
-        done = subprocess.run(
-            ["bash", "-n"], input=script, text=True, capture_output=True, check=False
-        )
-        assert (done.returncode, done.stderr) == (0, ""), script
+        done = subprocess.run(command, input=script, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def installs_renode(path: Path) -> str:
+    """Return the part of a template that installs Renode's portable package."""
+    if path == GITHUB:
+        parts = [step.get("run", "") for step in load(path)["jobs"]["renode"]["steps"]]
+    else:
+        parts = [part for part in load(path)["renode"]["before_script"] if isinstance(part, str)]
+    (part,) = [part for part in parts if "RENODE_URL" in part]
+    return part
+
+
+def run_step(path: Path, folder: Path, sha256: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a runner's shell does; then say where Renode is."""
+    variables = {
+        "HOME": str(folder), "PATH": os.environ["PATH"], "GITHUB_ENV": str(folder / "env"),
+        "RENODE_URL": (folder / "package.tar.gz").as_uri(), "RENODE_SHA256": sha256,
+    }  # fmt: skip
+    said = 'echo "RENODE=$RENODE"' if path == GITLAB else "cat env"
+    script = f"{installs_renode(path)}\n{said}"
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder, env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """An archive as Renode's portable package is: all in one folder of some name."""
+    program = tmp_path / "renode"
+    program.write_text("#!/bin/sh\necho Renode v1.16.1.1\n")
+    program.chmod(0o755)
+    path = tmp_path / "package.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(program, "renode_1.16.1_portable/renode")
+    program.unlink()
+    return path
+
+
+@BOTH
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the templates' curl is not installed")
+def test_renodes_package_is_checked_unpacked_and_named(path: Path, package: Path) -> None:
+    right = hashlib.sha256(package.read_bytes()).hexdigest()
+    program = package.parent / "renode" / "renode"
+    wrong = run_step(path, package.parent, "0" * 64)
+    assert wrong.returncode != 0
+    assert not program.exists(), "nothing of a package that is another is unpacked"
+    done = run_step(path, package.parent, right)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, [f"RENODE={program}"])
+    assert os.access(program, os.X_OK)
 
 
 def commands(path: Path, program: str) -> list[list[str]]:
