@@ -64,8 +64,16 @@ class Count:
 class BareCore:
     """Models emitted into a folder, one as `m` or those that are named, compiled and loaded."""
 
-    def __init__(self, folder: Path, names: Sequence[str] = ("m",)) -> None:
-        self.elf, self._names = _build(folder, names), names
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str] = ("m",),
+        flags: Sequence[str] = (),
+        sources: Sequence[str] = (),
+    ) -> None:
+        """flags: of the compiler, after the firmware's. sources: files, else one per name."""
+        sources = sources or [f"{name}.c" for name in names]
+        self.elf, self._names = _build(folder, names, flags, sources), names
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         self._uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M4)
         self._uc.mem_map(CODE, CODE_SIZE)
@@ -114,7 +122,7 @@ class BareCore:
         return Count(self._instructions, self._cycles)
 
 
-def _build(folder: Path, names: Sequence[str]) -> Path:
+def _build(folder: Path, names: Sequence[str], flags: Sequence[str], files: Sequence[str]) -> Path:
     main = MAIN.format(
         includes="\n".join(f'#include "{name}.h"' for name in names),
         inputs=" ".join(f"int8_t {name}[{name}_INPUT_SIZE];" for name in names),
@@ -127,8 +135,8 @@ def _build(folder: Path, names: Sequence[str]) -> Path:
         "-Wl,--undefined=start", "-Wl,--entry=start", "-Wl,-Ttext=0x1000", f"-Wl,-Tdata={RAM:#x}",
         "-Wl,--no-warn-rwx-segments",
     ]  # fmt: skip
-    sources = [folder / "main.c", *(folder / f"{name}.c" for name in names)]
-    command = ["arm-none-eabi-gcc", *C_FLAGS, *CPU_FLAGS, *link, *sources, "-o", elf]
+    sources = [folder / "main.c", *(folder / file for file in files)]
+    command = ["arm-none-eabi-gcc", *C_FLAGS, *CPU_FLAGS, *flags, *link, *sources, "-o", elf]
     run = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(run.stderr[-4000:])

@@ -104,6 +104,7 @@ class Rows:
 def _rows(weights: NDArray[np.int64], scales: Scales, block: Block) -> Rows:
     computed = np.asarray(weights.any(axis=1))
     computed[255::256] = True  # a byte tells how many channels are skipped
+    computed[0] |= not computed.any()  # the kernel takes one at least, and so does an array in C
     chosen = np.flatnonzero(computed)
     codes = None if computed.all() else np.where(computed, 0, scales.codes_of_bias)
     return Rows(chosen, taps_by_gaps(weights[chosen], block.places()), codes)

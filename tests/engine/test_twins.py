@@ -189,6 +189,7 @@ SPARSE = {
     "sparse-stride": conv((9, 24, 4), (3, 5), 8, 0.3, "clamp", 2, Padding.SAME),
     "sparse-stride-3": conv((7, 31, 4), (2, 2), 8, 0.3, "floor", 3),
     "sparse-few": conv((3, 4, 16), (3, 1), 64, 0.2, "full", 1, Padding.SAME),
+    "sparse-zeros": conv((20, 1, 6), (7, 1), 8, 0.0, "full"),
     "sparse-channels": conv((8, 1, 24), (1, 1), 600, 0.002, "full"),
 }
 PAIRS = {

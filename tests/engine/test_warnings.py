@@ -1,4 +1,4 @@
-"""Emitted C is clean under -Wall -Wextra -Wconversion: gcc and clang, this machine and the core's.
+"""Emitted C is clean under strict warnings: gcc and clang, for this machine and the core.
 
 Every goal of --optimize: each takes kernels that the others do not. The compilers' own code
 generators run where a warning may come from there (uninitialized values, bounds).
@@ -18,12 +18,15 @@ import pytest
 from hil.board import PROJECT_DIR
 from hil.cli import main
 from hil.firmware.recipe import CPU_FLAGS
+from pipeline.emit_c import Source, generate, two_files
 from pipeline.emit_c.choice import GOALS
-from tests.engine.native import cc
+from tests.engine.native import KERNELS, cc
 from tests.engine.test_mlperf import NAMES, mlperf
+from tests.engine.test_twins import MODELS as MODELS_OF_ONE_LAYER
+from tests.engine.test_twins import graph_of
 
 MODELS: Final = PROJECT_DIR / "test_vectors" / "models"
-WARNINGS: Final = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+WARNINGS: Final = ["-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 STRICT: Final = ["-std=c11", "-O2", *WARNINGS]
 #: Clang's C++ is as strict as its C; GCC's -Wconversion in C++ warns of what C promotes silently.
 AS_CPP: Final = ["-x", "c++", "-O2", "-Wall", "-Wextra", "-Werror"]
@@ -85,6 +88,19 @@ def test_reference_models_compile_without_a_warning(arch: str, goal: str, tmp_pa
 def test_mlperf_models_compile_without_a_warning(name: str, tmp_path: Path) -> None:
     for goal in GOALS:
         check(mlperf(name), goal, tmp_path / goal)
+
+
+def test_every_fast_kernel_compiles_without_a_warning(tmp_path: Path) -> None:
+    """In one file; among the layers are some of which nothing is left but zeros."""
+    names = [name for name in MODELS_OF_ONE_LAYER if name.endswith(("full", "zeros", "-1", "mean"))]
+    for i, name in enumerate(names):
+        source = Source(graph_of(name))
+        for file, text in two_files(source, generate(source, f"m{i}")).items():
+            (tmp_path / file).write_text(text)
+    includes = [f'#include "m{i}.c"' for i in range(len(names))]
+    (tmp_path / "all.c").write_text("\n".join([*includes, ""]))
+    for compiler, flags in compilers():
+        cc([*flags, f"-I{KERNELS}", tmp_path / "all.c"], compiler)
 
 
 def test_a_conversion_is_noticed_by_each(tmp_path: Path) -> None:

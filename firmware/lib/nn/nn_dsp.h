@@ -2,9 +2,13 @@
  * its plain C twin. Both sides compute the same bits, so a test on the host runs the algorithm that
  * the device runs; NN_DSP says which side a build has.
  *
- * Assembly rather than intrinsics where a compiler would spill: the inner steps need every register
- * of a Cortex-M4 (see nn_packed.h). Clang keeps a frame pointer and has one register less, and so
- * has a build without optimization: both take the twins. */
+ * The inner loops need every register of the core, more than a compiler has to give where it keeps
+ * a frame pointer, a register is set aside (-ffixed-r9) or variables stay in memory (-Og). So they
+ * are functions in assembly that save and restore what they use, as the procedure call standard
+ * (AAPCS) has it, and take part in no build option. Clang takes the twins.
+ *
+ * -DNN_DSP=0 makes every build take the twins: for a system whose interrupts count on a register
+ * that is set aside, which these loops use in between. */
 #ifndef NN_DSP_H
 #define NN_DSP_H
 
@@ -13,11 +17,12 @@
 
 #include "nn_quant.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) &&                      \
-    !defined(__clang__) && defined(__OPTIMIZE__)
+#ifndef NN_DSP
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__)
 #define NN_DSP 1
 #else
 #define NN_DSP 0
+#endif
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -32,6 +37,38 @@
 #define NN_OPAQUE __attribute__((noipa))
 #else
 #define NN_OPAQUE
+#endif
+
+/* A function of nothing but assembly: its arguments are where the AAPCS puts them, no build option
+ * puts instructions of its own into it, and no caller is compiled for what it seems to do. */
+#if NN_DSP
+#if __GNUC__ >= 11
+#define NN_UNTOUCHED noipa, no_stack_protector
+#elif __GNUC__ >= 8
+#define NN_UNTOUCHED noipa
+#else
+#define NN_UNTOUCHED noclone
+#endif
+#define NN_ASSEMBLY                                                                                \
+    static __attribute__((naked, noinline, unused, no_instrument_function,                         \
+                          no_profile_instrument_function, NN_UNTOUCHED))
+/* What a call leaves changed; GCC looks it up here where it may. */
+#define NN_CLOBBERED "r0", "r1", "r2", "r3", "r12", "cc", "memory"
+/* An argument that only the assembly sees. */
+#define NN_IN_REGISTER __attribute__((unused))
+
+/* Eight steps, of which only the last `first` are taken the first time: the beginning of a loop
+ * that goes back to label 0. */
+/* clang-format off */
+#define NN_ENTER_ROUND(first, step)                                                      \
+    "tbh [pc, " first ", lsl #1]\n"                                                      \
+    "9:\n"                                                                               \
+    ".short (8f-9b)/2, (7f-9b)/2, (6f-9b)/2, (5f-9b)/2\n"                                \
+    ".short (4f-9b)/2, (3f-9b)/2, (2f-9b)/2, (1f-9b)/2\n"                                \
+    "0:\n" step "1:\n" step "2:\n" step "3:\n" step                                      \
+    "4:\n" step "5:\n" step "6:\n" step "7:\n" step                                      \
+    "8:\n"
+/* clang-format on */
 #endif
 
 /* Four bytes from anywhere as a word, the first lowest. */

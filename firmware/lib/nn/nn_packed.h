@@ -41,80 +41,30 @@ NN_INLINE int8_t nn_scale_sum(int32_t doubled, struct nn_scale scale, struct nn_
     return (int8_t)(finish == NN_FINISH_CLAMP ? nn_clamp(code, target.low, target.high) : code);
 }
 
-/* One row's two positions. */
-NN_INLINE void nn_finish_2(int32_t sum_0, int32_t sum_1, const struct nn_scale *scale,
-                           struct nn_target target, int8_t *code_0, int8_t *code_1,
-                           enum nn_finish finish) {
-    const struct nn_scale row = *scale;
-    *code_0 = nn_scale_sum(sum_0, row, target, finish);
-    *code_1 = nn_scale_sum(sum_1, row, target, finish);
-}
-
-/* Four rows, two positions. */
-struct nn_sums_4x2 {
-    int32_t a0, a1, b0, b1, c0, c1, d0, d1; /* rows 1, 0, 3, 2 */
-};
-
-/* `pairs` pairs of inputs. w: two words for each; x: a pair of each position. */
+/* The same on the core, of a sum in a register. spare: a register to use; low, high: where the
+ * lowest and the highest code of a layer that clamps them are. */
 #if NN_DSP
-#define NN_STEP_4X2                                                                                \
-    "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                            \
-    "ldrd %[x0], %[x1], [%[x]], #8\n\t"                                                            \
-    "smlad %[a0], %[v0], %[x0], %[a0]\n\t"                                                         \
-    "smlad %[a1], %[v0], %[x1], %[a1]\n\t"                                                         \
-    "sxtb16 %[v0], %[v0]\n\t"                                                                      \
-    "smlad %[b0], %[v0], %[x0], %[b0]\n\t"                                                         \
-    "smlad %[b1], %[v0], %[x1], %[b1]\n\t"                                                         \
-    "smlad %[c0], %[v1], %[x0], %[c0]\n\t"                                                         \
-    "smlad %[c1], %[v1], %[x1], %[c1]\n\t"                                                         \
-    "sxtb16 %[v1], %[v1]\n\t"                                                                      \
-    "smlad %[d0], %[v1], %[x0], %[d0]\n\t"                                                         \
-    "smlad %[d1], %[v1], %[x1], %[d1]\n\t"
+/* clang-format off */
+#define NN_CODE_FLOOR(sum, multiplier, right, round, spare, low, high)                   \
+    "smmlar " sum ", " sum ", " multiplier ", " round "\n"                               \
+    "asr " sum ", " sum ", " right "\n"                                                  \
+    "ssat " sum ", #8, " sum "\n"
 
-NN_INLINE const uint32_t *nn_dot_4x2(const uint32_t *w, const uint32_t *x, int32_t pairs,
-                                     struct nn_sums_4x2 *s) {
-    const uint32_t *const end = w + 2 * pairs;
-    uint32_t v0, v1, x0, x1;
-    __asm__("ldr %[v0], %[pairs]\n\t"
-            "lsls %[v0], %[v0], #31\n\t"
-            "beq 1f\n\t" NN_STEP_4X2 "1:\n\t"
-            "ldr %[v0], %[pairs]\n\t"
-            "lsls %[v0], %[v0], #30\n\t"
-            "bpl 2f\n\t" NN_STEP_4X2 NN_STEP_4X2 "2:\n\t"
-            "ldr %[v0], %[pairs]\n\t"
-            "lsls %[v0], %[v0], #29\n\t"
-            "bpl 3f\n\t" NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 "3:\n\t"
-            "ldr %[v0], %[end]\n\t"
-            "cmp %[v0], %[w]\n\t"
-            "beq 5f\n"
-            "4:\n\t" NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2 NN_STEP_4X2
-                NN_STEP_4X2 NN_STEP_4X2 "ldr %[v0], %[end]\n\t"
-            "cmp %[v0], %[w]\n\t"
-            "bne 4b\n"
-            "5:"
-            : [v0] "=&r"(v0), [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [w] "+r"(w),
-              [x] "+r"(x), [a0] "+r"(s->a0), [a1] "+r"(s->a1), [b0] "+r"(s->b0), [b1] "+r"(s->b1),
-              [c0] "+r"(s->c0), [c1] "+r"(s->c1), [d0] "+r"(s->d0), [d1] "+r"(s->d1)
-            : [pairs] "m"(pairs), [end] "m"(end)
-            : "memory", "cc");
-    return w;
-}
-#else
-NN_INLINE const uint32_t *nn_dot_4x2(const uint32_t *w, const uint32_t *x, int32_t pairs,
-                                     struct nn_sums_4x2 *s) {
-    const uint32_t *const end = w + 2 * pairs;
-    for (; w != end; w += 2, x += 2) {
-        s->a0 = nn_dual_mac(w[0], x[0], s->a0);
-        s->a1 = nn_dual_mac(w[0], x[1], s->a1);
-        s->b0 = nn_dual_mac(nn_even_bytes(w[0]), x[0], s->b0);
-        s->b1 = nn_dual_mac(nn_even_bytes(w[0]), x[1], s->b1);
-        s->c0 = nn_dual_mac(w[1], x[0], s->c0);
-        s->c1 = nn_dual_mac(w[1], x[1], s->c1);
-        s->d0 = nn_dual_mac(nn_even_bytes(w[1]), x[0], s->d0);
-        s->d1 = nn_dual_mac(nn_even_bytes(w[1]), x[1], s->d1);
-    }
-    return w;
-}
+#define NN_CODE_FULL(sum, multiplier, right, round, spare, low, high)                    \
+    "add " spare ", " round ", " sum ", asr #31\n"                                       \
+    NN_CODE_FLOOR(sum, multiplier, right, spare, spare, low, high)
+
+#define NN_CODE_CLAMP(sum, multiplier, right, round, spare, low, high)                   \
+    NN_CODE_FULL(sum, multiplier, right, round, spare, low, high)                        \
+    "ldr " spare ", " low "\n"                                                           \
+    "cmp " sum ", " spare "\n"                                                           \
+    "it lt\n"                                                                            \
+    "movlt " sum ", " spare "\n"                                                         \
+    "ldr " spare ", " high "\n"                                                          \
+    "cmp " sum ", " spare "\n"                                                           \
+    "it gt\n"                                                                            \
+    "movgt " sum ", " spare "\n"
+/* clang-format on */
 #endif
 
 /* Twice the low row's sum, and twice the high row's. */
@@ -125,11 +75,6 @@ NN_INLINE int32_t nn_low_sum(int32_t b) {
 NN_INLINE int32_t nn_high_sum(int32_t a, int32_t b) {
     return (int32_t)((uint32_t)a - (uint32_t)b) >> 7;
 }
-
-/* Eight rows, or four, of one position; rows 1, 0, 3, 2, 5, 4, 7, 6. */
-struct nn_sums_8 {
-    int32_t a, b, c, d, e, f, g, h;
-};
 
 /* The pairs of each of `quads` quads of bytes: two words, even bytes and odd ones. */
 NN_INLINE void nn_widen_quads(const int8_t *x, int32_t quads, uint32_t *pairs) {
@@ -150,132 +95,113 @@ NN_INLINE void nn_quad(const void *x, int32_t q, int wide, uint32_t pair[2]) {
     }
 }
 
-/* 4 · quads inputs with eight words a quad: four for the even bytes, four for the odd ones. x: the
- * bytes or, where `wide`, the pairs that nn_widen_quads makes of them. */
+/* Eight rows of one position: doubled[0 … 7] of 4 · quads inputs, with eight words a quad: four for
+ * the even bytes, four for the odd ones. x: the bytes or, where `wide`, the pairs that
+ * nn_widen_quads makes of them. */
 #if NN_DSP
-#define NN_QUAD_OF_BYTES                                                                           \
-    "ldr %[x1], [%[x]], #4\n\t"                                                                    \
-    "sxtb16 %[x0], %[x1]\n\t"                                                                      \
-    "sxtb16 %[x1], %[x1], ror #8\n\t"
+/* clang-format off */
+#define NN_QUAD_OF_BYTES                                                                 \
+    "ldr lr, [r1], #4\n"                                                                 \
+    "sxtb16 r4, lr\n"                                                                    \
+    "sxtb16 lr, lr, ror #8\n"
 
-#define NN_QUAD_OF_PAIRS "ldrd %[x0], %[x1], [%[x]], #8\n\t"
+#define NN_QUAD_OF_PAIRS                                                                 \
+    "ldrd r4, lr, [r1], #8\n"
 
-#define NN_STEP_8(load)                                                                            \
-    load "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
-         "smlad %[a], %[v0], %[x0], %[a]\n\t"                                                      \
-         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
-         "smlad %[b], %[v0], %[x0], %[b]\n\t"                                                      \
-         "smlad %[c], %[v1], %[x0], %[c]\n\t"                                                      \
-         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
-         "smlad %[d], %[v1], %[x0], %[d]\n\t"                                                      \
-         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
-         "smlad %[e], %[v0], %[x0], %[e]\n\t"                                                      \
-         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
-         "smlad %[f], %[v0], %[x0], %[f]\n\t"                                                      \
-         "smlad %[g], %[v1], %[x0], %[g]\n\t"                                                      \
-         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
-         "smlad %[h], %[v1], %[x0], %[h]\n\t"                                                      \
-         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
-         "smlad %[a], %[v0], %[x1], %[a]\n\t"                                                      \
-         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
-         "smlad %[b], %[v0], %[x1], %[b]\n\t"                                                      \
-         "smlad %[c], %[v1], %[x1], %[c]\n\t"                                                      \
-         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
-         "smlad %[d], %[v1], %[x1], %[d]\n\t"                                                      \
-         "ldrd %[v0], %[v1], [%[w]], #8\n\t"                                                       \
-         "smlad %[e], %[v0], %[x1], %[e]\n\t"                                                      \
-         "sxtb16 %[v0], %[v0]\n\t"                                                                 \
-         "smlad %[f], %[v0], %[x1], %[f]\n\t"                                                      \
-         "smlad %[g], %[v1], %[x1], %[g]\n\t"                                                      \
-         "sxtb16 %[v1], %[v1]\n\t"                                                                 \
-         "smlad %[h], %[v1], %[x1], %[h]\n\t"
+/* One pair of four rows. */
+#define NN_STEP_4(pair, low_0, high_0, low_1, high_1)                                    \
+    "ldrd r2, r3, [r0], #8\n"                                                            \
+    "smlad " high_0 ", r2, " pair ", " high_0 "\n"                                       \
+    "sxtb16 r2, r2\n"                                                                    \
+    "smlad " low_0 ", r2, " pair ", " low_0 "\n"                                         \
+    "smlad " high_1 ", r3, " pair ", " high_1 "\n"                                       \
+    "sxtb16 r3, r3\n"                                                                    \
+    "smlad " low_1 ", r3, " pair ", " low_1 "\n"
 
-#define NN_DOT_8(load)                                                                             \
-    __asm__("ldr %[v0], %[quads]\n\t"                                                              \
-            "lsls %[v0], %[v0], #31\n\t"                                                           \
-            "beq 1f\n\t" NN_STEP_8(load) "1:\n\t"                                                  \
-                                         "ldr %[v0], %[end]\n\t"                                   \
-                                         "cmp %[v0], %[w]\n\t"                                     \
-                                         "beq 3f\n"                                                \
-                                         "2:\n\t" NN_STEP_8(load)                                  \
-                                             NN_STEP_8(load) "ldr %[v0], %[end]\n\t"               \
-                                                             "cmp %[v0], %[w]\n\t"                 \
-                                                             "bne 2b\n"                            \
-                                                             "3:"                                  \
-            : [v0] "=&r"(v0), [v1] "=&r"(v1), [x0] "=&r"(x0), [x1] "=&r"(x1), [w] "+r"(w),         \
-              [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),         \
-              [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)                       \
-            : [quads] "m"(quads), [end] "m"(end)                                                   \
-            : "memory", "cc")
+#define NN_STEP_8(load)                                                                  \
+    load                                                                                 \
+    NN_STEP_4("r4", "r5", "r6", "r7", "r8")                                              \
+    NN_STEP_4("r4", "r9", "r10", "r11", "r12")                                           \
+    NN_STEP_4("lr", "r5", "r6", "r7", "r8")                                              \
+    NN_STEP_4("lr", "r9", "r10", "r11", "r12")
 
-NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const void *x, int32_t quads, int wide,
-                                   struct nn_sums_8 *s) {
-    const uint32_t *const end = w + 8 * quads;
-    uint32_t v0, v1, x0, x1;
-    if (wide) {
-        NN_DOT_8(NN_QUAD_OF_PAIRS);
-    } else {
-        NN_DOT_8(NN_QUAD_OF_BYTES);
+#define NN_DOUBLE(low, high)                                                             \
+    "sub " high ", " high ", " low "\n"                                                  \
+    "asr " high ", " high ", #7\n"                                                       \
+    "lsl " low ", " low ", #1\n"
+
+/* Quads go by two, an odd one first. r0: w, r1: x, r5 … r12: the sums; [sp]: the end of w */
+#define NN_DOT_8(name, load)                                                             \
+    NN_ASSEMBLY void name(NN_IN_REGISTER const uint32_t *w, NN_IN_REGISTER const void *x, \
+        NN_IN_REGISTER int32_t quads, NN_IN_REGISTER const int32_t *start,               \
+        NN_IN_REGISTER int32_t *doubled) {                                               \
+        __asm__(                                                                         \
+            "push {r2, r4-r11, lr}\n"                                                    \
+            "add r4, r0, r2, lsl #5\n"                                                   \
+            "str r4, [sp]\n"                                                             \
+            "ldmia r3, {r5-r12}\n"                                                       \
+            "lsls r2, r2, #31\n"                                                         \
+            "bne.w 1f\n"                                                                 \
+            "0:\n" NN_STEP_8(load)                                                       \
+            "1:\n" NN_STEP_8(load)                                                       \
+            "ldr r2, [sp]\n"                                                             \
+            "cmp r2, r0\n"                                                               \
+            "bne.w 0b\n"                                                                 \
+            "ldr r2, [sp, #40]\n"                                                        \
+            NN_DOUBLE("r5", "r6")                                                        \
+            NN_DOUBLE("r7", "r8")                                                        \
+            NN_DOUBLE("r9", "r10")                                                       \
+            NN_DOUBLE("r11", "r12")                                                      \
+            "stmia r2, {r5-r12}\n"                                                       \
+            "pop {r2, r4-r11, pc}\n"                                                     \
+            : : : NN_CLOBBERED);                                                         \
     }
-    return w;
-}
-#else
-NN_INLINE const uint32_t *nn_dot_8(const uint32_t *w, const void *x, int32_t quads, int wide,
-                                   struct nn_sums_8 *s) {
-    int32_t q, i;
-    for (q = 0; q < quads; q++) {
+/* clang-format on */
+NN_DOT_8(nn_dot_8_bytes, NN_QUAD_OF_BYTES)
+NN_DOT_8(nn_dot_8_pairs, NN_QUAD_OF_PAIRS)
+#endif
+
+/* Two rows of one position; `words` words a pair. */
+NN_INLINE void nn_dot_2(const uint32_t *w, int32_t words, const void *x, int32_t quads,
+                        const int32_t *start, int wide, int32_t *doubled) {
+    const uint32_t *const end = w + 2 * words * quads;
+    int32_t low = start[0], high = start[1], q;
+    for (q = 0; w != end; q++, w += 2 * words) {
         uint32_t pair[2];
         nn_quad(x, q, wide, pair);
-        for (i = 0; i < 2; i++, w += 4) {
-            s->a = nn_dual_mac(w[0], pair[i], s->a);
-            s->b = nn_dual_mac(nn_even_bytes(w[0]), pair[i], s->b);
-            s->c = nn_dual_mac(w[1], pair[i], s->c);
-            s->d = nn_dual_mac(nn_even_bytes(w[1]), pair[i], s->d);
-            s->e = nn_dual_mac(w[2], pair[i], s->e);
-            s->f = nn_dual_mac(nn_even_bytes(w[2]), pair[i], s->f);
-            s->g = nn_dual_mac(w[3], pair[i], s->g);
-            s->h = nn_dual_mac(nn_even_bytes(w[3]), pair[i], s->h);
-        }
+        high = nn_dual_mac(w[0], pair[0], high);
+        low = nn_dual_mac(nn_even_bytes(w[0]), pair[0], low);
+        high = nn_dual_mac(w[words], pair[1], high);
+        low = nn_dual_mac(nn_even_bytes(w[words]), pair[1], low);
     }
-    return w;
+    doubled[0] = nn_low_sum(low);
+    doubled[1] = nn_high_sum(high, low);
 }
+
+NN_INLINE void nn_dot_8(const uint32_t *w, const void *x, int32_t quads, const int32_t *start,
+                        int wide, int32_t *doubled) {
+#if NN_DSP
+    if (wide) {
+        nn_dot_8_pairs(w, x, quads, start, doubled);
+    } else {
+        nn_dot_8_bytes(w, x, quads, start, doubled);
+    }
+#else
+    int32_t r;
+    for (r = 0; r < 8; r += 2) {
+        nn_dot_2(w + r / 2, 4, x, quads, start + r, wide, doubled + r);
+    }
 #endif
+}
 
 /* doubled[r] for `rows` rows, an even number: blocks of eight, then of two. x: see nn_dot_8. */
 NN_INLINE void nn_dot_rows(const void *x, const uint32_t *w, const int32_t *start, int32_t quads,
                            int32_t rows, int wide, int32_t *doubled) {
-    for (; rows >= 8; rows -= 8, doubled += 8, start += 8) {
-        struct nn_sums_8 s;
-        s.b = start[0];
-        s.a = start[1];
-        s.d = start[2];
-        s.c = start[3];
-        s.f = start[4];
-        s.e = start[5];
-        s.h = start[6];
-        s.g = start[7];
-        w = nn_dot_8(w, x, quads, wide, &s);
-        doubled[0] = nn_low_sum(s.b);
-        doubled[1] = nn_high_sum(s.a, s.b);
-        doubled[2] = nn_low_sum(s.d);
-        doubled[3] = nn_high_sum(s.c, s.d);
-        doubled[4] = nn_low_sum(s.f);
-        doubled[5] = nn_high_sum(s.e, s.f);
-        doubled[6] = nn_low_sum(s.h);
-        doubled[7] = nn_high_sum(s.g, s.h);
+    for (; rows >= 8; rows -= 8, w += 8 * quads, doubled += 8, start += 8) {
+        nn_dot_8(w, x, quads, start, wide, doubled);
     }
-    for (; rows > 0; rows -= 2, doubled += 2, start += 2) {
-        int32_t low = start[0], high = start[1], q;
-        for (q = 0; q < quads; q++, w += 2) {
-            uint32_t pair[2];
-            nn_quad(x, q, wide, pair);
-            high = nn_dual_mac(w[0], pair[0], high);
-            low = nn_dual_mac(nn_even_bytes(w[0]), pair[0], low);
-            high = nn_dual_mac(w[1], pair[1], high);
-            low = nn_dual_mac(nn_even_bytes(w[1]), pair[1], low);
-        }
-        doubled[0] = nn_low_sum(low);
-        doubled[1] = nn_high_sum(high, low);
+    for (; rows > 0; rows -= 2, w += 2 * quads, doubled += 2, start += 2) {
+        nn_dot_2(w, 1, x, quads, start, wide, doubled);
     }
 }
 
@@ -287,30 +213,6 @@ NN_SHARED void nn_packed_rows(const int8_t *x, const uint32_t *w, const int32_t 
 NN_SHARED void nn_packed_rows_wide(const uint32_t *x, const uint32_t *w, const int32_t *start,
                                    int32_t quads, int32_t rows, int32_t *doubled) {
     nn_dot_rows(x, w, start, quads, rows, 1, doubled);
-}
-
-/* Four rows of two positions at a time. w: blocks of four rows; x: pairs of both positions in turn;
- * code_0, code_1: where the `rows` codes of the positions go. */
-NN_INLINE void nn_packed_4x2(const uint32_t *x, const uint32_t *w, const int32_t *start,
-                             const struct nn_scale *scale, int32_t pairs, int32_t rows,
-                             struct nn_target target, int8_t *code_0, int8_t *code_1,
-                             enum nn_finish finish) {
-    const struct nn_scale *const last = scale + rows;
-    for (; scale != last; scale += 4, start += 4, code_0 += 4, code_1 += 4) {
-        struct nn_sums_4x2 s;
-        s.b0 = s.b1 = start[0];
-        s.a0 = s.a1 = start[1];
-        s.d0 = s.d1 = start[2];
-        s.c0 = s.c1 = start[3];
-        w = nn_dot_4x2(w, x, pairs, &s);
-        nn_finish_2(nn_low_sum(s.b0), nn_low_sum(s.b1), scale, target, code_0, code_1, finish);
-        nn_finish_2(nn_high_sum(s.a0, s.b0), nn_high_sum(s.a1, s.b1), scale + 1, target, code_0 + 1,
-                    code_1 + 1, finish);
-        nn_finish_2(nn_low_sum(s.d0), nn_low_sum(s.d1), scale + 2, target, code_0 + 2, code_1 + 2,
-                    finish);
-        nn_finish_2(nn_high_sum(s.c0, s.d0), nn_high_sum(s.c1, s.d1), scale + 3, target, code_0 + 3,
-                    code_1 + 3, finish);
-    }
 }
 
 #endif

@@ -10,92 +10,89 @@
 
 #include "nn_sparse.h"
 
-struct nn_sums_8x1 {
-    int32_t a, b, c, d, e, f, g, h; /* positions 0 … 7 */
-};
-
-/* One row of eight positions, or of four. */
+/* doubled[0 … 7] of one row at eight positions, or [0 … 3] at four, its sums starting from `start`;
+ * count: pairs beyond rounds, rounds. Returns the next row's taps. */
 #if NN_DSP
-#define NN_PAIRS_TAP_4                                                                             \
-    "ldrb.w %[x0], [%[taps]], #1\n\t"                                                              \
-    "ldrh.w %[w], [%[taps]], #2\n\t"                                                               \
-    "add.w %[x], %[x], %[x0], lsl #2\n\t"                                                          \
-    "orr.w %[w], %[w], %[w], lsl #8\n\t"                                                           \
-    "ldrd %[x0], %[x1], [%[x]]\n\t"                                                                \
-    "sxtb16.w %[w], %[w]\n\t"                                                                      \
-    "smlad %[a], %[x0], %[w], %[a]\n\t"                                                            \
-    "smlad %[b], %[x1], %[w], %[b]\n\t"                                                            \
-    "ldrd %[x0], %[x1], [%[x], #8]\n\t"                                                            \
-    "smlad %[c], %[x0], %[w], %[c]\n\t"                                                            \
-    "smlad %[d], %[x1], %[w], %[d]\n\t"
+/* clang-format off */
+#define NN_PAIRS_TAP_4                                                                   \
+    "ldrb r2, [r0], #1\n"                                                                \
+    "ldrh r4, [r0], #2\n"                                                                \
+    "add r1, r1, r2, lsl #2\n"                                                           \
+    "orr r4, r4, r4, lsl #8\n"                                                           \
+    "ldrd r2, r3, [r1]\n"                                                                \
+    "sxtb16 r4, r4\n"                                                                    \
+    "smlad r5, r2, r4, r5\n"                                                             \
+    "smlad r6, r3, r4, r6\n"                                                             \
+    "ldrd r2, r3, [r1, #8]\n"                                                            \
+    "smlad r7, r2, r4, r7\n"                                                             \
+    "smlad r8, r3, r4, r8\n"
 
-#define NN_PAIRS_TAP                                                                               \
-    NN_PAIRS_TAP_4                                                                                 \
-    "ldrd %[x0], %[x1], [%[x], #16]\n\t"                                                           \
-    "smlad %[e], %[x0], %[w], %[e]\n\t"                                                            \
-    "smlad %[f], %[x1], %[w], %[f]\n\t"                                                            \
-    "ldrd %[x0], %[x1], [%[x], #24]\n\t"                                                           \
-    "smlad %[g], %[x0], %[w], %[g]\n\t"                                                            \
-    "smlad %[h], %[x1], %[w], %[h]\n"
+#define NN_PAIRS_TAP_8                                                                   \
+    NN_PAIRS_TAP_4                                                                       \
+    "ldrd r2, r3, [r1, #16]\n"                                                           \
+    "smlad r9, r2, r4, r9\n"                                                             \
+    "smlad r10, r3, r4, r10\n"                                                           \
+    "ldrd r2, r3, [r1, #24]\n"                                                           \
+    "smlad r11, r2, r4, r11\n"                                                           \
+    "smlad r12, r3, r4, r12\n"
 
-NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                   int32_t rounds, struct nn_sums_8x1 *s) {
-    int32_t w;
-    uint32_t x1;
-    __asm__(NN_SPARSE_LOOP("%[x0]", NN_PAIRS_TAP)
-            : [w] "=&r"(w), [x0] "+&r"(first), [x1] "=&r"(x1), [rounds] "+r"(rounds),
-              [taps] "+r"(taps), [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c),
-              [d] "+r"(s->d), [e] "+r"(s->e), [f] "+r"(s->f), [g] "+r"(s->g), [h] "+r"(s->h)
-            :
-            : "memory", "cc");
-    return taps;
-}
-
-NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                   int32_t rounds, struct nn_sums_8x1 *s) {
-    int32_t w;
-    uint32_t x1;
-    __asm__(
-        NN_SPARSE_LOOP("%[x0]", NN_PAIRS_TAP_4)
-        : [w] "=&r"(w), [x0] "+&r"(first), [x1] "=&r"(x1), [rounds] "+r"(rounds), [taps] "+r"(taps),
-          [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d)
-        :
-        : "memory", "cc");
-    return taps;
-}
+/* r0: taps, r1: x, r5 … r12: the sums; [sp, #36]: doubled */
+#define NN_PAIRS(name, tap, sums)                                                        \
+    NN_ASSEMBLY const int8_t *name(NN_IN_REGISTER const int8_t *taps,                    \
+        NN_IN_REGISTER const uint32_t *x, NN_IN_REGISTER const uint8_t *count,           \
+        NN_IN_REGISTER int32_t start, NN_IN_REGISTER int32_t *doubled) {                 \
+        __asm__(                                                                         \
+            "push {r4-r11, lr}\n"                                                        \
+            "ldrb lr, [r2, #1]\n"                                                        \
+            "ldrb r2, [r2]\n"                                                            \
+            "mov r5, r3\n"                                                               \
+            "mov r6, r3\n"                                                               \
+            "mov r7, r3\n"                                                               \
+            "mov r8, r3\n"                                                               \
+            "mov r9, r3\n"                                                               \
+            "mov r10, r3\n"                                                              \
+            "mov r11, r3\n"                                                              \
+            "mov r12, r3\n"                                                              \
+            NN_SPARSE_LOOP("r2", "lr", tap)                                              \
+            "ldr r2, [sp, #36]\n"                                                        \
+            "stmia r2, {" sums "}\n"                                                     \
+            "pop {r4-r11, pc}\n"                                                         \
+            : : : NN_CLOBBERED);                                                         \
+    }
+/* clang-format on */
+NN_PAIRS(nn_pairs_4, NN_PAIRS_TAP_4, "r5-r8")
+NN_PAIRS(nn_pairs_8, NN_PAIRS_TAP_8, "r5-r12")
 #else
 /* Two neighbouring bytes as int16. */
 NN_INLINE uint32_t nn_load_pair(const int8_t *x) {
     return ((uint32_t)x[0] & 0xFFFFu) | (uint32_t)x[1] << 16;
 }
 
-NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                   int32_t rounds, struct nn_sums_8x1 *s) {
-    const int8_t *const end = taps + 3 * ((int32_t)first + NN_SPARSE_ROUND * rounds);
+NN_INLINE const int8_t *nn_pairs_n(const int8_t *taps, const uint32_t *x, const uint8_t *count,
+                                   int32_t start, int32_t *doubled, int32_t positions) {
+    const int8_t *const end = taps + 3 * (count[0] + NN_SPARSE_ROUND * count[1]);
+    int32_t i;
+    for (i = 0; i < positions; i++) {
+        doubled[i] = start;
+    }
     for (; taps != end; taps += 3) {
         const uint32_t w = nn_load_pair(taps + 1);
         x += (uint8_t)taps[0];
-        s->a = nn_dual_mac(x[0], w, s->a);
-        s->b = nn_dual_mac(x[1], w, s->b);
-        s->c = nn_dual_mac(x[2], w, s->c);
-        s->d = nn_dual_mac(x[3], w, s->d);
+        for (i = 0; i < positions; i++) {
+            doubled[i] = nn_dual_mac(x[i], w, doubled[i]);
+        }
     }
     return taps;
 }
 
-NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                   int32_t rounds, struct nn_sums_8x1 *s) {
-    struct nn_sums_8x1 rest;
-    rest.a = s->e;
-    rest.b = s->f;
-    rest.c = s->g;
-    rest.d = s->h;
-    nn_pairs_4(taps, x + 4, first, rounds, &rest);
-    s->e = rest.a;
-    s->f = rest.b;
-    s->g = rest.c;
-    s->h = rest.d;
-    return nn_pairs_4(taps, x, first, rounds, s);
+NN_INLINE const int8_t *nn_pairs_4(const int8_t *taps, const uint32_t *x, const uint8_t *count,
+                                   int32_t start, int32_t *doubled) {
+    return nn_pairs_n(taps, x, count, start, doubled, 4);
+}
+
+NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, const uint8_t *count,
+                                   int32_t start, int32_t *doubled) {
+    return nn_pairs_n(taps, x, count, start, doubled, 8);
 }
 #endif
 
@@ -114,7 +111,7 @@ NN_INLINE const int8_t *nn_pairs_8(const int8_t *taps, const uint32_t *x, uint32
 NN_INLINE int32_t nn_pairs_1(const int8_t **taps, const int8_t *x, uint32_t first, int32_t rounds,
                              int32_t sum) {
     int32_t w;
-    __asm__(NN_SPARSE_LOOP("%[v]", NN_PAIRS_PLACE)
+    __asm__(NN_SPARSE_LOOP("%[v]", "%[rounds]", NN_PAIRS_PLACE)
             : [w] "=&r"(w), [v] "+&r"(first), [rounds] "+&r"(rounds), [taps] "+&r"(*taps),
               [sum] "+&r"(sum)
             : [x] "r"(x)

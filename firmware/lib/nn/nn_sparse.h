@@ -23,137 +23,146 @@ struct nn_sparse_row {
 /* Taps between two checks for the end. */
 enum { NN_SPARSE_ROUND = 8 };
 
-/* Sums of four words: low halves of T, then high ones. */
-struct nn_sums_4x64 {
-    uint32_t a, b, c, d, a1, b1, c1, d1;
-};
+/* Taps of one row, then on to the next round of them. */
+/* clang-format off */
+#define NN_SPARSE_LOOP(first, rounds, tap)                                               \
+    NN_ENTER_ROUND(first, tap)                                                           \
+    "subs " rounds ", " rounds ", #1\n"                                                  \
+    "bpl.w 0b\n"
+/* clang-format on */
 
-/* Taps of one row: enters the loop `first` of them before its end. */
-#define NN_SPARSE_LOOP(first, tap)                                                                 \
-    "tbh [pc, " first ", lsl #1]\n"                                                                \
-    "9:\n\t"                                                                                       \
-    ".short (8f-9b)/2, (7f-9b)/2, (6f-9b)/2, (5f-9b)/2\n\t"                                        \
-    ".short (4f-9b)/2, (3f-9b)/2, (2f-9b)/2, (1f-9b)/2\n"                                          \
-    "0:\n\t" tap "1:\n\t" tap "2:\n\t" tap "3:\n\t" tap "4:\n\t" tap "5:\n\t" tap "6:\n\t" tap     \
-    "7:\n\t" tap "8:\n\t"                                                                          \
-    "subs %[rounds], %[rounds], #1\n\t"                                                            \
-    "bpl.w 0b"
-
-/* One row of four words. taps: gap in words to the one before, weight. */
+/* All rows of four words x, one at least. taps: gap in words to the one before, weight; channels:
+ * from one position's codes to the next; apart: from those of a low position to those of the high
+ * one. */
 #if NN_DSP
-#define NN_SPARSE_TAP                                                                              \
-    "ldrb.w %[g], [%[taps]], #1\n\t"                                                               \
-    "ldrsb.w %[w], [%[taps]], #1\n\t"                                                              \
-    "add.w %[x], %[x], %[g], lsl #2\n\t"                                                           \
-    "ldrd %[g], %[v], [%[x]]\n\t"                                                                  \
-    "smlal %[a], %[a1], %[g], %[w]\n\t"                                                            \
-    "smlal %[b], %[b1], %[v], %[w]\n\t"                                                            \
-    "ldrd %[g], %[v], [%[x], #8]\n\t"                                                              \
-    "smlal %[c], %[c1], %[g], %[w]\n\t"                                                            \
-    "smlal %[d], %[d1], %[v], %[w]\n"
+/* clang-format off */
+#define NN_SPARSE_TAP                                                                    \
+    "ldrb r2, [r1], #1\n"                                                                \
+    "ldrsb r4, [r1], #1\n"                                                               \
+    "add r0, r0, r2, lsl #2\n"                                                           \
+    "ldrd r2, r3, [r0]\n"                                                                \
+    "smlal r5, r9, r2, r4\n"                                                             \
+    "smlal r6, r10, r3, r4\n"                                                            \
+    "ldrd r2, r3, [r0, #8]\n"                                                            \
+    "smlal r7, r11, r2, r4\n"                                                            \
+    "smlal r8, r12, r3, r4\n"
 
-NN_INLINE const int8_t *nn_sparse_4(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                    int32_t rounds, struct nn_sums_4x64 *s) {
-    int32_t w;
-    uint32_t v;
-    __asm__(NN_SPARSE_LOOP("%[g]", NN_SPARSE_TAP)
-            : [w] "=&r"(w), [v] "=&r"(v), [g] "+r"(first), [rounds] "+r"(rounds), [taps] "+r"(taps),
-              [x] "+r"(x), [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),
-              [a1] "+r"(s->a1), [b1] "+r"(s->b1), [c1] "+r"(s->c1), [d1] "+r"(s->d1)
-            :
-            : "memory", "cc");
-    return taps;
-}
+/* The codes of one word. r0: right, r2: multiplier, r3: round, r4: output, lr: apart */
+#define NN_SPARSE_CODES(code, low, high)                                                 \
+    "lsl " high ", " high ", #10\n"                                                      \
+    "orr " high ", " high ", " low ", lsr #22\n"                                         \
+    "eor " low ", " low ", #0x200000\n"                                                  \
+    "sbfx " low ", " low ", #0, #22\n"                                                   \
+    code(high, "r2", "r0", "r3", "r1", "[sp, #60]", "[sp, #64]")                         \
+    code(low, "r2", "r0", "r3", "r1", "[sp, #60]", "[sp, #64]")                          \
+    "strb " high ", [r4, lr]\n"                                                          \
+    "strb " low ", [r4]\n"
+
+/* r0: x, r1: taps, r2: row, r5 … r8 and r9 … r12: low and high halves of the words' T.
+ * [sp]: x, #4: taps, #8: row, #12: the end of rows, #52: channels, #56: apart, #60: lowest and
+ * highest code, #68: output */
+#define NN_SPARSE_ROWS(name, code)                                                       \
+    NN_ASSEMBLY void name(NN_IN_REGISTER const uint32_t *x, NN_IN_REGISTER const int8_t *taps, \
+        NN_IN_REGISTER const struct nn_sparse_row *row,                                  \
+        NN_IN_REGISTER int32_t rows, NN_IN_REGISTER int32_t channels,                    \
+        NN_IN_REGISTER int32_t apart, NN_IN_REGISTER struct nn_target target,            \
+        NN_IN_REGISTER int8_t *output) {                                                 \
+        __asm__(                                                                         \
+            "add r3, r2, r3, lsl #4\n"                                                   \
+            "push {r0-r11, lr}\n"                                                        \
+            "10:\n"                                                                      \
+            "ldr r3, [r2]\n"                                                             \
+            "mov r4, #0x800000\n"                                                        \
+            "add r4, r4, #2\n"                                                           \
+            "mov r5, #0x200000\n"                                                        \
+            "mov r9, #0\n"                                                               \
+            "smlal r5, r9, r3, r4\n"                                                     \
+            "ldrb lr, [r2, #14]\n"                                                       \
+            "ldrb r2, [r2, #13]\n"                                                       \
+            "ldr r0, [sp]\n"                                                             \
+            "mov r6, r5\n"                                                               \
+            "mov r7, r5\n"                                                               \
+            "mov r8, r5\n"                                                               \
+            "mov r10, r9\n"                                                              \
+            "mov r11, r9\n"                                                              \
+            "mov r12, r9\n"                                                              \
+            NN_SPARSE_LOOP("r2", "lr", NN_SPARSE_TAP)                                    \
+            "str r1, [sp, #4]\n"                                                         \
+            "ldr lr, [sp, #8]\n"                                                         \
+            "ldr r4, [sp, #68]\n"                                                        \
+            "ldrb r0, [lr, #15]\n"                                                       \
+            "add r4, r4, r0\n"                                                           \
+            "add r0, r4, #1\n"                                                           \
+            "str r0, [sp, #68]\n"                                                        \
+            "ldrb r0, [lr, #12]\n"                                                       \
+            "ldrd r2, r3, [lr, #4]\n"                                                    \
+            "ldr lr, [sp, #56]\n"                                                        \
+            NN_SPARSE_CODES(code, "r5", "r9")                                            \
+            "ldr r5, [sp, #52]\n"                                                        \
+            "add r4, r4, r5\n"                                                           \
+            NN_SPARSE_CODES(code, "r6", "r10")                                           \
+            "add r4, r4, r5\n"                                                           \
+            NN_SPARSE_CODES(code, "r7", "r11")                                           \
+            "add r4, r4, r5\n"                                                           \
+            NN_SPARSE_CODES(code, "r8", "r12")                                           \
+            "ldrd r2, r3, [sp, #8]\n"                                                    \
+            "add r2, r2, #16\n"                                                          \
+            "str r2, [sp, #8]\n"                                                         \
+            "ldr r1, [sp, #4]\n"                                                         \
+            "cmp r2, r3\n"                                                               \
+            "bne.w 10b\n"                                                                \
+            "add sp, #16\n"                                                              \
+            "pop {r4-r11, pc}\n"                                                         \
+            : : : NN_CLOBBERED);                                                         \
+    }
+/* clang-format on */
+NN_SPARSE_ROWS(nn_sparse_rows_floor, NN_CODE_FLOOR)
+NN_SPARSE_ROWS(nn_sparse_rows_full, NN_CODE_FULL)
+NN_SPARSE_ROWS(nn_sparse_rows_clamp, NN_CODE_CLAMP)
 #else
-NN_INLINE void nn_sparse_mac(uint32_t *low, uint32_t *high, uint32_t x, int32_t w) {
-    const uint64_t sum = ((uint64_t)*high << 32 | *low) + (uint64_t)((int64_t)(int32_t)x * w);
-    *low = (uint32_t)sum;
-    *high = (uint32_t)(sum >> 32);
-}
-
-NN_INLINE const int8_t *nn_sparse_4(const int8_t *taps, const uint32_t *x, uint32_t first,
-                                    int32_t rounds, struct nn_sums_4x64 *s) {
-    const int8_t *const end = taps + 2 * ((int32_t)first + NN_SPARSE_ROUND * rounds);
-    for (; taps != end; taps += 2) {
-        x += (uint8_t)taps[0];
-        nn_sparse_mac(&s->a, &s->a1, x[0], taps[1]);
-        nn_sparse_mac(&s->b, &s->b1, x[1], taps[1]);
-        nn_sparse_mac(&s->c, &s->c1, x[2], taps[1]);
-        nn_sparse_mac(&s->d, &s->d1, x[3], taps[1]);
+/* T of one row and one word. */
+NN_INLINE int64_t nn_sparse_sum(const struct nn_sparse_row *row, const int8_t *tap,
+                                const uint32_t *x) {
+    const int8_t *const end = tap + 2 * (row->first + NN_SPARSE_ROUND * row->rounds);
+    int64_t sum = (int64_t)row->start * 0x800002 + 0x200000;
+    for (; tap != end; tap += 2) {
+        x += (uint8_t)tap[0];
+        sum += (int64_t)(int32_t)*x * tap[1];
     }
-    return taps;
-}
-#endif
-
-/* The codes of one word's positions, low and high. */
-NN_INLINE void nn_sparse_codes(uint32_t low, uint32_t high, struct nn_scale scale,
-                               struct nn_target target, int8_t *output, int32_t apart,
-                               enum nn_finish finish) {
-    output[apart] = nn_scale_sum((int32_t)(high << 10 | low >> 22), scale, target, finish);
-    output[0] = nn_scale_sum((int32_t)((low ^ 0x200000u) << 10) >> 10, scale, target, finish);
+    return sum;
 }
 
-/* The same of a layer whose lowest code is that of 0, with the registers there are. */
-#if NN_DSP
-#define NN_SPARSE_CODES(low, high)                                                                 \
-    "lsl.w " high ", " high ", #10\n\t"                                                            \
-    "orr.w " high ", " high ", " low ", lsr #22\n\t"                                               \
-    "eor.w " low ", " low ", #0x200000\n\t"                                                        \
-    "sbfx " low ", " low ", #0, #22\n\t"                                                           \
-    "smmlar " high ", " high ", %[multiplier], %[round]\n\t"                                       \
-    "smmlar " low ", " low ", %[multiplier], %[round]\n\t"                                         \
-    "asr.w " high ", " high ", %[right]\n\t"                                                       \
-    "asr.w " low ", " low ", %[right]\n\t"                                                         \
-    "ssat " high ", #8, " high "\n\t"                                                              \
-    "ssat " low ", #8, " low "\n\t"                                                                \
-    "strb.w " high ", [%[output], %[apart]]\n\t"                                                   \
-    "strb.w " low ", [%[output]]\n\t"
-
-#define NN_SPARSE_NEXT(low, high) "add.w %[output], %[output], %[a]\n\t" NN_SPARSE_CODES(low, high)
-
-NN_INLINE void nn_sparse_codes_floor(struct nn_sums_4x64 *s, struct nn_scale scale,
-                                     int32_t channels, int8_t *output, int32_t apart) {
-    __asm__ volatile(
-        NN_SPARSE_CODES("%[a]", "%[a1]") "ldr %[a], %[channels]\n\t" NN_SPARSE_NEXT("%[b]", "%[b1]")
-            NN_SPARSE_NEXT("%[c]", "%[c1]") NN_SPARSE_NEXT("%[d]", "%[d1]")
-        : [output] "+&r"(output), [a] "+&r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d),
-          [a1] "+&r"(s->a1), [b1] "+r"(s->b1), [c1] "+r"(s->c1), [d1] "+r"(s->d1)
-        : [multiplier] "r"(scale.multiplier), [round] "r"(scale.round), [right] "r"(scale.right),
-          [apart] "r"(apart), [channels] "m"(channels)
-        : "memory");
-}
-#endif
-
-/* All rows of four words. channels: from one position's codes to the next; apart: from those of a
- * low position to those of the high one. */
-NN_INLINE void nn_sparse_rows_4(const uint32_t *x, const int8_t *taps,
-                                const struct nn_sparse_row *row, int32_t rows, int32_t channels,
-                                int32_t apart, struct nn_target target, int8_t *output,
-                                enum nn_finish finish) {
-    const struct nn_sparse_row *const end = row + rows;
-    for (; row != end; row++, output++) {
-        const int64_t start = (int64_t)row->start * 0x800002 + 0x200000;
-        struct nn_sums_4x64 s;
-        struct nn_scale scale;
-        s.a = s.b = s.c = s.d = (uint32_t)start;
-        s.a1 = s.b1 = s.c1 = s.d1 = (uint32_t)(start >> 32);
-        taps = nn_sparse_4(taps, x, row->first, row->rounds, &s);
-        scale.multiplier = row->multiplier;
-        scale.right = row->right;
-        scale.round = row->round;
-        output += row->skip;
-#if NN_DSP
-        if (finish == NN_FINISH_FLOOR) {
-            nn_sparse_codes_floor(&s, scale, channels, output, apart);
-            continue;
-        }
-#endif
-        nn_sparse_codes(s.a, s.a1, scale, target, output, apart, finish);
-        nn_sparse_codes(s.b, s.b1, scale, target, output + channels, apart, finish);
-        nn_sparse_codes(s.c, s.c1, scale, target, output + 2 * channels, apart, finish);
-        nn_sparse_codes(s.d, s.d1, scale, target, output + 3 * channels, apart, finish);
+NN_INLINE void nn_sparse_row_4(const uint32_t *x, const int8_t *taps,
+                               const struct nn_sparse_row *row, int32_t channels, int32_t apart,
+                               struct nn_target target, int8_t *output, enum nn_finish finish) {
+    struct nn_scale scale;
+    int32_t i;
+    scale.multiplier = row->multiplier;
+    scale.right = row->right;
+    scale.round = row->round;
+    for (i = 0; i < 4; i++, output += channels) {
+        const int64_t sum = nn_sparse_sum(row, taps, x + i);
+        const int32_t low = (int32_t)(((uint32_t)sum ^ 0x200000u) << 10) >> 10;
+        output[apart] = nn_scale_sum((int32_t)(sum >> 22), scale, target, finish);
+        output[0] = nn_scale_sum(low, scale, target, finish);
     }
 }
+
+#define NN_SPARSE_ROWS(name, finish)                                                               \
+    NN_SHARED void name(const uint32_t *x, const int8_t *taps, const struct nn_sparse_row *row,    \
+                        int32_t rows, int32_t channels, int32_t apart, struct nn_target target,    \
+                        int8_t *output) {                                                          \
+        const struct nn_sparse_row *const end = row + rows;                                        \
+        for (; row != end; row++, output++) {                                                      \
+            output += row->skip;                                                                   \
+            nn_sparse_row_4(x, taps, row, channels, apart, target, output, finish);                \
+            taps += 2 * (row->first + NN_SPARSE_ROUND * row->rounds);                              \
+        }                                                                                          \
+    }
+NN_SPARSE_ROWS(nn_sparse_rows_floor, NN_FINISH_FLOOR)
+NN_SPARSE_ROWS(nn_sparse_rows_full, NN_FINISH_FULL)
+NN_SPARSE_ROWS(nn_sparse_rows_clamp, NN_FINISH_CLAMP)
+#endif
 
 /* Σ of one row and one position; here a tap's first byte is the input's place itself. */
 #if NN_DSP
@@ -166,7 +175,7 @@ NN_INLINE void nn_sparse_rows_4(const uint32_t *x, const int8_t *taps,
 NN_INLINE int32_t nn_sparse_1(const int8_t **taps, const int8_t *x, uint32_t first, int32_t rounds,
                               int32_t sum) {
     int32_t w;
-    __asm__(NN_SPARSE_LOOP("%[v]", NN_SPARSE_PLACE)
+    __asm__(NN_SPARSE_LOOP("%[v]", "%[rounds]", NN_SPARSE_PLACE)
             : [w] "=&r"(w), [v] "+&r"(first), [rounds] "+&r"(rounds), [taps] "+&r"(*taps),
               [sum] "+&r"(sum)
             : [x] "r"(x)
