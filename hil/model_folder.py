@@ -6,6 +6,8 @@
     training.npz + .json     at least 1,000 training windows, for calibration and shift tests
     validation.npz + .json   labelled windows that no weight was learnt from, recorded as the
                              training windows were: accuracy on others is compared with theirs
+    held_out.npz + .json     labelled windows of the training people that no weight was learnt
+                             from: they tell a new person from a new recording
     c/                       the model's C, without the kernels it calls; for reading, never
                              compiled: it is emitted again
 
@@ -120,8 +122,15 @@ class ModelFolder:
     @property
     def validation(self) -> Path | None:
         """The validation windows, where the folder has some."""
-        path = self.path / "validation.npz"
-        return path if path.name in self.manifest.files else None
+        return self._listed("validation.npz")
+
+    @property
+    def held_out(self) -> Path | None:
+        """The training people's held-out windows, where the folder has some."""
+        return self._listed("held_out.npz")
+
+    def _listed(self, name: str) -> Path | None:
+        return self.path / name if name in self.manifest.files else None
 
 
 def sha256_file(path: Path) -> str:

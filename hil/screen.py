@@ -14,7 +14,7 @@ from hil.verdict.drift import accuracy, column, loss, same_answers, usable
 from hil.verdict.findings import Finding
 from hil.verdict.rules.wording import percent, plural, points
 from hil.verdict.stats import Interval
-from hil.verdict.steps import held_out, steps
+from hil.verdict.steps import before_chain, since_known_people, steps
 
 #: Lines of evidence that one screen has room for; the first ones carry the conclusion.
 EVIDENCE: Final = {"problem": 6, "note": 3}
@@ -37,14 +37,13 @@ def verdict(run: Run, findings: Sequence[Finding]) -> str:
 
 def as_data(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return what `screen` shows, for programs; the record has the rest."""
-    before = held_out(run)
     return {
         "verdict": verdict(run, findings),
         "incomplete": run.incomplete,
         "identity": to_json(run.identity),
         "windows": len(run.windows.label),
         "columns": [
-            *([_column_data(before, item) for item in before.columns] if before else ()),
+            *(_column_data(part, part.columns[0], change) for part, change in _before_chain(run)),
             *(_column_data(run, item) for item in run.columns),
         ],
         "comparisons": [{**to_json(c), "differing": len(c.differing)} for c in run.comparisons],
@@ -59,8 +58,14 @@ def as_data(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _column_data(run: Run, item: Column) -> dict[str, Any]:
-    change = _change(run, item)
+def _before_chain(run: Run) -> list[tuple[Run, Interval | None]]:
+    """Return what stands before the chain, each with its change since the one before it."""
+    parts = before_chain(run)
+    return list(zip(parts, (None,) * (len(parts) - 1) + (since_known_people(run),), strict=False))
+
+
+def _column_data(run: Run, item: Column, change: Interval | None = None) -> dict[str, Any]:
+    change = change or _change(run, item)
     return {
         "name": item.name,
         "runtime": item.runtime,
@@ -99,8 +104,7 @@ def _head(run: Run) -> list[str]:
 
 def _chain(run: Run) -> list[str]:
     rows = [("", "right", "95 %", "change", "95 %", "on")]
-    before = held_out(run)
-    rows += [_row(before, item) for item in before.columns] if before else []
+    rows += [_row(part, part.columns[0], change) for part, change in _before_chain(run)]
     rows += [_row(run, item) for item in run.columns]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return [
@@ -111,9 +115,11 @@ def _chain(run: Run) -> list[str]:
     ]
 
 
-def _row(run: Run, item: Column) -> tuple[str, str, str, str, str, str]:
+def _row(
+    run: Run, item: Column, since: Interval | None = None
+) -> tuple[str, str, str, str, str, str]:
     name = f"  {clean(item.name, 24)}" if item.side_branch else clean(item.name, 24)
-    value, change = accuracy(run, item), _change(run, item)
+    value, change = accuracy(run, item), since or _change(run, item)
     return (
         name,
         percent(value.value) if value else "–",

@@ -57,6 +57,7 @@ class Draft:
     seed: int | None
     versions: dict[str, str]
     validation: Vectors | None = None
+    held_out: Vectors | None = None
 
 
 def check_target(path: Path) -> None:
@@ -107,13 +108,15 @@ def _fill(folder: Path, draft: Draft) -> None:
     for name, content in draft.models.items():
         (folder / name).write_bytes(content)
     sets = {
-        "vectors": draft.vectors, "training": draft.training, "validation": draft.validation
+        "vectors": draft.vectors, "training": draft.training, "validation": draft.validation,
+        "held_out": draft.held_out,
     }  # fmt: skip
     for name, vectors in sets.items():
         if vectors is not None:
             save_vectors(folder / f"{name}.npz", vectors)
     if draft.vectors is not None and draft.vectors.manifest.notice:
-        (folder / "NOTICE").write_text(_notice(draft.vectors), encoding="utf-8")
+        held_out = draft.held_out is not None
+        (folder / "NOTICE").write_text(_notice(draft.vectors, held_out), encoding="utf-8")
     save_manifest(folder, _manifest(draft, (), hashes(folder)))
     complete(folder)
 
@@ -157,11 +160,11 @@ def _present(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted((folder / "c").glob("*")) if p.is_file()}
 
 
-def _notice(vectors: Vectors) -> str:
-    manifest = vectors.manifest
+def _notice(vectors: Vectors, held_out: bool) -> str:
+    manifest, more = vectors.manifest, " (and held_out.npz)" if held_out else ""
     return (
-        "The windows in vectors.npz, training.npz and validation.npz, and the constants of the\n"
-        f"models trained on them, are derived from\n\n    {manifest.source}\n\n"
+        f"The windows in vectors.npz, training.npz{more} and validation.npz, and the constants of "
+        f"the\nmodels trained on them, are derived from\n\n    {manifest.source}\n\n"
         f"which is under this licence ({manifest.license}):\n\n{manifest.notice}"
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hil.errors import InputError
 from hil.record.layers import BINS
 from hil.record.run import Run
-from hil.record.windows import Column, Fit, Windows
+from hil.record.windows import Column, Fit, Validation, Windows
 
 
 def check(path: Path, run: Run) -> None:
@@ -31,14 +31,19 @@ def _check_lengths(path: Path, run: Run) -> None:
             raise InputError(f"{path}: comparisons[{i}].differing: outside 0…{count - 1}")
     for i, column in enumerate(run.columns):
         _check_column(f"{path}: columns[{i}]", column, run.windows)
-    if (held_out := run.validation) is not None:
-        where = f"{path}: validation"
-        _check_windows(f"{where}.windows", held_out.windows)
-        _check_column(f"{where}.column", held_out.column, held_out.windows)
-        if held_out.windows.classes != run.windows.classes:
-            raise InputError(f"{where}.windows.classes: are not those of the windows under test")
+    for name, others in (("validation", run.validation), ("held_out", run.held_out)):
+        if others is not None:
+            _check_others(f"{path}: {name}", others, run.windows)
     if run.fit is not None:
         _check_fit(f"{path}: fit", run.fit, run.windows.classes)
+
+
+def _check_others(where: str, others: Validation, windows: Windows) -> None:
+    """Refuse recordings beside those under test that cannot be compared with them."""
+    _check_windows(f"{where}.windows", others.windows)
+    _check_column(f"{where}.column", others.column, others.windows)
+    if others.windows.classes != windows.classes:
+        raise InputError(f"{where}.windows.classes: are not those of the windows under test")
 
 
 def _check_fit(where: str, fit: Fit, classes: tuple[str, ...]) -> None:

@@ -133,3 +133,4 @@ class Run:
     arena: ArenaPlan | None = None
     validation: Validation | None = None
     fit: Fit | None = None
+    held_out: Validation | None = None

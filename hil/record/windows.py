@@ -42,6 +42,8 @@ class Validation:
     column: named "validation", the model's answers to recordings that it has not learnt from (the
     folder's validation windows); its arrays are over `windows` here. target: the column of the run
     that it is compared with, the chain's first: the same model on the recordings under test.
+    Run.held_out has the same of other recordings of the training people themselves, where the
+    folder has some; its column is named "held-out".
     """
 
     windows: Windows

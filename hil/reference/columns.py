@@ -47,6 +47,7 @@ class Reference:
     quantization: list[LayerQuantization] = field(default_factory=list)
     int8: list[NDArray[np.int8]] = field(default_factory=list)
     validation: Validation | None = None
+    held_out: Validation | None = None
     notes: list[str] = field(default_factory=list)
 
     def layer_crcs(self, window: int, tensors: Sequence[int]) -> list[int]:

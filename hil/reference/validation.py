@@ -3,14 +3,19 @@
 Recordings that the model has not learnt from, made as the training recordings were. What it loses
 from them to the windows under test is lost before any compression or arithmetic. `tinyhil train`
 takes the validation subjects' (pipeline/data/split.py), of whom training saw nothing but the loss
-that chose its epoch. Other recordings of the training subjects themselves would tell a new person
-from a new recording, too; but data with one recording a person, movement and arm, as the watch's,
-has none to spare.
+that chose its epoch.
+
+Other recordings of the training subjects themselves tell a new person from a new recording: they
+stand before the validation where the folder has some (`tinyhil train --hold-out`). They are not
+held out unasked. Where data has one recording a person, movement and arm, as the watch's, all that
+can be is the end of each recording: it costs training what it takes, and is no new recording, since
+strap, place and day are the training's.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from hil.errors import InputError
 from hil.model_folder import ModelFolder
@@ -27,7 +32,17 @@ def run_validation(folder: ModelFolder, inputs: Inputs) -> Validation | None:
 
     Raises InputError where the windows are not of the kind of those under test.
     """
-    path = folder.validation
+    return _answers("validation", folder.validation, folder, inputs)
+
+
+def run_held_out(folder: ModelFolder, inputs: Inputs) -> Validation | None:
+    """Return the same of other recordings of the training people. Raises InputError."""
+    return _answers("held-out", folder.held_out, folder, inputs)
+
+
+def _answers(
+    name: str, path: Path | None, folder: ModelFolder, inputs: Inputs
+) -> Validation | None:
     first = next(iter(folder.manifest.stages.items()), None)
     if path is None or first is None:
         return None
@@ -41,7 +56,7 @@ def run_validation(folder: ModelFolder, inputs: Inputs) -> Validation | None:
     model = LiteRt(folder.path / file, *FLOAT_KERNELS)
     held_out = replace(inputs, vectors=vectors)
     outputs = [model.run(w).copy() for w in held_out.for_float(graph)]
-    column = scored("validation", model.runtime, "float", None, False, graph, outputs)
+    column = scored(name, model.runtime, "float", None, False, graph, outputs)
     return Validation(known(vectors), column, stage)
 
 

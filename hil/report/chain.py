@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hil.record import Column, Run
 from hil.verdict import drift, steps
@@ -53,6 +53,11 @@ class ChainView:
     total: Interval | None
     limit: float | None
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The names of the recordings that stand before the chain."""
+        return tuple(s.name for s in self.stages if s.name in ("held-out", "validation"))
+
 
 def chain_view(run: Run) -> ChainView:
     """Return the chain of a run."""
@@ -94,9 +99,12 @@ def step(run: Run, column: Column, tested: Tested) -> Step:
 
 
 def _held_out(run: Run) -> list[Step]:
-    """Return the stage before the chain: the same model on recordings held out of training."""
-    before = steps.held_out(run)
-    return [] if before is None else [step(before, c, {}) for c in before.columns]
+    """Return the stages before the chain: the same model on recordings held out of training."""
+    made = [step(part, part.columns[0], {}) for part in steps.before_chain(run)]
+    if len(made) == 2:
+        change = steps.since_known_people(run)
+        made[1] = replace(made[1], after=made[0].name, change=change)
+    return made
 
 
 def change(run: Run, before: Column, column: Column) -> Interval | None:

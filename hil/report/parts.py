@@ -86,7 +86,8 @@ def links(parts: Sequence[PartView], names: Sequence[str]) -> list[str | None]:
     """Return for each stage of the chain the anchor of the part that it opens."""
     by_name = {p.view.step.name: p.view.anchor for p in parts if p.view.step}
     data = next((p.view.anchor for p in parts if p.view.stage == "data"), None)
-    return [by_name.get(name, data if i == 0 else None) for i, name in enumerate(names)]
+    first = [data if i == 0 or name == "validation" else None for i, name in enumerate(names)]
+    return [by_name.get(name, other) for name, other in zip(names, first, strict=True)]
 
 
 def anchors(parts: Sequence[PartView]) -> dict[str, str]:

@@ -102,6 +102,7 @@ def assemble(  # noqa: PLR0913, PLR0917 - the parts of a run
         signals=signals(inputs.vectors, columns),
         arena=_arena(folder),
         validation=reference.validation,
+        held_out=reference.held_out,
         fit=fit,
     )
 

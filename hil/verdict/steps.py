@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.stats import norm
 
-from hil.record import Column, Correction, Run
+from hil.record import Column, Correction, Run, Validation
 from hil.verdict.drift import (
     calibration_error,
     chain,
@@ -176,10 +176,33 @@ def held_out(run: Run) -> Run | None:
     """Return the held-out recordings as a run of one column; None where there are none."""
     if run.validation is None:
         return None
-    # The shift is told of the run's own windows, which may be more or fewer than these; and the
-    # chain begins with them.
-    columns, windows = (run.validation.column,), run.validation.windows
-    return replace(run, windows=windows, columns=columns, validation=None, data_shift=None)
+    return _as_run(run, run.validation)
+
+
+def _as_run(run: Run, others: Validation) -> Run:
+    """Return other recordings as a run: the chain begins with them, and nothing else is theirs."""
+    columns, windows = (others.column,), others.windows
+    return replace(
+        run, windows=windows, columns=columns, validation=None, held_out=None, data_shift=None
+    )
+
+
+def before_chain(run: Run) -> tuple[Run, ...]:
+    """Return the recordings that stand before the chain as runs of one column each, in order: the
+    training people's, where some were held out, and other people's.
+    """
+    return tuple(_as_run(run, others) for others in (run.held_out, run.validation) if others)
+
+
+def since_known_people(run: Run) -> Interval | None:
+    """Return how the first model's accuracy changes from the training people's held-out recordings
+    to other people's: a share, negative for a loss; None without both.
+    """
+    both = before_chain(run)
+    if len(both) < 2:
+        return None
+    known, others = (judged_recordings(part, part.columns[0]) for part in both)
+    return resampled_difference(others, known)
 
 
 def _data_step(run: Run) -> Step | None:

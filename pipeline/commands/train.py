@@ -7,6 +7,7 @@ import hashlib
 import json
 import platform
 import shlex
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,11 @@ from hil import __version__
 from hil.errors import InputError, ToolError, clean
 from hil.model_folder import CompressionRow, ModelFolder, load_model_folder
 from hil.strict_json import to_json
+from hil.vectors import Vectors
 from pipeline.data import csv
 from pipeline.data.load import choose_classes, load
 from pipeline.data.recordings import RecordingSet, cut
-from pipeline.data.split import Split, split_by_subject
+from pipeline.data.split import Split, hold_out, split_by_subject
 from pipeline.model_folder import Draft, check_target, complete, write_folder
 
 ARCHS: Final = ("cnn", "lstm", "dense")
@@ -29,6 +31,9 @@ PACKAGES: Final = (
     "numpy", "scipy", "tensorflow", "tf-keras", "tensorflow-model-optimization",
     "ai-edge-litert", "tflite-micro",
 )  # fmt: skip
+#: Windows held out of the training people's recordings that go into the folder: as many as a run
+#: takes of those under test.
+KEPT_HELD_OUT: Final = 300
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: The code that decides the trained bytes. What is derived from them (C, layer pairs) is cheap and
 #: is made anew whenever it differs.
@@ -60,6 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is pruned: single weights (default), or pairs of neighbouring inputs' weights, "
         "which a device multiplies with one instruction",
     )
+    parser.add_argument(
+        "--hold-out",
+        type=float,
+        metavar="SHARE",
+        help="keep this share of the training people's own recordings out of training (0.05 to "
+        "0.5): the verdict then tells a new person from a new recording. Whole recordings where "
+        "a person has several of a movement, else the end of each",
+    )
     parser.add_argument("--epochs", type=int, help="passes over the data, per training stage")
     parser.add_argument("--force", action="store_true", help="train even if nothing has changed")
 
@@ -70,11 +83,11 @@ def execute(args: argparse.Namespace) -> int:
     archs = ARCHS if args.arch == "all" else (args.arch,)
     data = load(args.data)
     classes = choose_classes(args.data, args.classes, data)
-    split = split_by_subject(cut(data, classes))
+    split, held_out = _split(args, cut(data, classes))
     results = []
     for arch in archs:
         out = args.out / arch if args.arch == "all" else args.out
-        results.append(_train_one(args, arch, out, data, split))
+        results.append(_train_one(args, arch, out, data, split, held_out))
     if args.json:
         print(json.dumps([_as_json(f) for f in results], indent=1))
     return 0
@@ -85,17 +98,33 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--seed {args.seed}: must be between 0 and 2147483647")
     if args.epochs is not None and not 1 <= args.epochs <= 1000:
         raise InputError(f"--epochs {args.epochs}: must be between 1 and 1000")
+    if args.hold_out is not None and not 0.05 <= args.hold_out <= 0.5:
+        raise InputError(f"--hold-out {args.hold_out:g}: must be between 0.05 and 0.5")
 
 
-def _train_one(
-    args: argparse.Namespace, arch: str, out: Path, data: RecordingSet, split: Split
+def _split(args: argparse.Namespace, windows: Vectors) -> tuple[Split, Vectors | None]:
+    """Return the split, and what is held out of its training windows."""
+    split = split_by_subject(windows)
+    if args.hold_out is None:
+        return split, None
+    train, held_out = hold_out(split.train, args.hold_out)
+    return replace(split, train=train), held_out.take(slice(KEPT_HELD_OUT))
+
+
+def _train_one(  # noqa: PLR0913, PLR0917 - the options, and the data in its parts
+    args: argparse.Namespace,
+    arch: str,
+    out: Path,
+    data: RecordingSet,
+    split: Split,
+    held_out: Vectors | None,
 ) -> ModelFolder:
     check_target(out)
     versions = _versions()
     versions["inputs_sha256"] = _inputs_hash(args, arch, data, split, versions)
     folder = None if args.force else _up_to_date(out, versions["inputs_sha256"])
     if folder is None:
-        write_folder(out, _draft(args, arch, data, split, versions))
+        write_folder(out, replace(_draft(args, arch, split, versions), held_out=held_out))
     else:
         _say(args, out, complete(out))
     folder = load_model_folder(out)
@@ -119,9 +148,7 @@ def _up_to_date(out: Path, inputs: str) -> ModelFolder | None:
     return folder if folder.manifest.versions.get("inputs_sha256") == inputs else None
 
 
-def _draft(
-    args: argparse.Namespace, arch: str, data: RecordingSet, split: Split, versions: dict[str, str]
-) -> Draft:
+def _draft(args: argparse.Namespace, arch: str, split: Split, versions: dict[str, str]) -> Draft:
     try:
         from pipeline.train import build
     except ModuleNotFoundError as error:
@@ -162,6 +189,7 @@ def _command(args: argparse.Namespace, arch: str, split: Split) -> str:
     words = ["tinyhil", "train", "--data", data, "--arch", arch]
     words += ["--classes", ",".join(split.test.manifest.classes), "--seed", str(args.seed)]
     words += ["--epochs", str(args.epochs)] if args.epochs else []
+    words += ["--hold-out", f"{args.hold_out:g}"] if args.hold_out else []
     words += ["--prune", args.prune] if args.prune != PATTERNS[0] else []
     return shlex.join(words)
 

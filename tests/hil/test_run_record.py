@@ -76,6 +76,7 @@ def run_with_evidence() -> Run:
         origin=Origin("tinyhil train", 1, {"numpy": "2"}, {"int8.tflite": "ab"}),
         signals=Signals(("ax",), ("g",), (0.1,), 100.0, (Signal(3, "0100ffff"),)),
         validation=Validation(run.windows, run.columns[0], "float"),
+        held_out=Validation(run.windows, run.columns[0], "float"),
         data_shift=shift_of_one_channel(),
         arena=ArenaPlan(8, ("a",), ("plain",), (ArenaBlock("x", "tensor", 4, 4, -1, 0),)),
     )
@@ -117,6 +118,7 @@ def changed(tmp_path: Path, place: list[Any], value: Any) -> Path:
         (["validation", "windows", "classes"], ["a", "b", "c"], "not those of the windows"),
         (["validation", "column", "predicted"], [0], "validation.column: not one prediction"),
         (["validation", "column", "predicted", 0], 3, "validation.column.predicted: outside"),
+        (["held_out", "column", "predicted", 0], 3, "held_out.column.predicted: outside"),
         (["data_shift", "corrections", 0, "float_predicted"], [0], "not one class a window"),
         (["data_shift", "corrections", 0, "kind"], "magic", "kind"),
         (["data_shift", "channels", 0, "target_psd"], [], "not one density for each frequency"),

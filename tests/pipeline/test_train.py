@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from recorded import csv_folder
 
+from hil.board import load_board
 from hil.cli import main
 from hil.model_folder import load_model_folder
+from hil.run.steps import Options, prepare
 from hil.vectors import load_vectors
 
 ARCHS = ("cnn", "lstm", "dense")
@@ -173,3 +175,35 @@ def test_somebody_elses_folder_is_refused_before_training(
     data = csv_folder(tmp_path / "data")
     assert main(["train", "--data", str(data), "--arch", "cnn", "--out", str(data)]) == 2
     assert "exists and is not a model folder" in capsys.readouterr().err
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_what_is_held_out_of_the_training_people_is_not_trained_on(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="training needs tensorflow: pip install -e '.[train]'")
+    data, out = csv_folder(tmp_path / "recordings"), tmp_path / "model"
+    command = ["train", "--data", f"csv:{data}", "--arch", "dense", "--epochs", "1"]
+    assert main([*command, "--out", str(out), "--hold-out", "0.25"]) == 0
+    folder = load_model_folder(out)
+    assert folder.held_out is not None
+    training, held = load_vectors(out / "training.npz"), load_vectors(folder.held_out)
+    assert held.manifest.split == "held-out"
+    # Of each recording of eight windows: two held out, one between, five trained on.
+    assert {v.manifest.subjects[i] for v in (training, held) for i in v.subject} == {"p0", "p1"}
+    assert sorted(set(training.start.tolist())) == [0, 50, 100, 150, 200]
+    assert sorted(set(held.start.tolist())) == [300, 350]
+    assert folder.manifest.command.endswith("--epochs 1 --hold-out 0.25")
+    assert "held_out.npz" in (out / "NOTICE").read_text()
+    reference = prepare(
+        Options(load_board("nano33"), "host", None, out, None, 4, 2.0, "")
+    ).reference
+    assert reference.held_out is not None
+    assert len(reference.held_out.windows.label) == len(held)
+    assert reference.held_out.column.name == "held-out"
+
+
+@pytest.mark.parametrize("share", ["0", "0.6", "nan", "-1"])
+def test_a_share_that_is_none_is_refused(share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "--arch", "cnn", "--out", "unused", "--hold-out", share]
+    assert main(command) == 2
+    assert "must be between 0.05 and 0.5" in capsys.readouterr().err

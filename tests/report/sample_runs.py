@@ -325,6 +325,7 @@ def full_run(seed: int = 5, windows: int = 300) -> Run:
         signals=sample_signals(rng, range(0, windows, 3)),
         arena=sample_arena(),
         validation=sample_validation(rng),
+        held_out=sample_held_out(),
     )  # fmt: skip
 
 
@@ -440,6 +441,13 @@ def sample_validation(rng: random.Random) -> Validation:
     scores = tuple(_scores(rng, v) for v in predicted)
     column = Column("validation", "LiteRT", "float", False, None, predicted, scores)
     return Validation(windows, column, "float")
+
+
+def sample_held_out() -> Validation:
+    made, column = sample_windows(rng := random.Random(5), 40), sample_validation(rng).column
+    predicted, scores = column.predicted[:40], column.scores[:40]
+    known = replace(column, name="held-out", predicted=predicted, scores=scores)
+    return Validation(made, known, "float")
 
 
 def problem(**changes: object) -> Finding:

@@ -16,7 +16,7 @@ from hil.report.verdict import verdict_view
 from hil.verdict.causes import LOCATIONS
 from hil.verdict.findings import Finding
 from hil.verdict.flips import KEPT
-from hil.verdict.steps import DATA, STAGES
+from hil.verdict.steps import DATA, STAGES, since_known_people
 
 
 def column(name: str, kind: str, after: str | None, predicted: tuple[int, ...]) -> Column:
@@ -82,8 +82,11 @@ def test_every_stage_that_a_step_can_blame_has_a_title() -> None:
 def test_held_out_recordings_are_the_step_before_the_chain() -> None:
     run = full_run(windows=60)
     chain = chain_view(run)
-    assert [s.name for s in chain.stages][:3] == ["validation", "float", "pruned"]
-    assert chain.stages[1].after == "validation"
+    assert [s.name for s in chain.stages][:4] == ["held-out", "validation", "float", "pruned"]
+    assert [s.after for s in chain.stages][:3] == [None, "held-out", "validation"]
+    assert chain.before == ("held-out", "validation")
+    assert chain.stages[1].change is not None
+    assert chain.stages[1].change == since_known_people(run)
     data = views(run)[0]
     assert (data.stage, data.on_same, data.flips) == ("data", False, ())
     assert [m.name for m in data.matrices] == ["validation", "float"]

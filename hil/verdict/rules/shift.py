@@ -22,7 +22,15 @@ from hil.verdict.rules.steps import change_evidence, numbers, to_tell
 from hil.verdict.rules.undone import correction, effect_of, gain_text, returned
 from hil.verdict.rules.wording import fine, note, percent, plural, points, problem
 from hil.verdict.stats import Interval
-from hil.verdict.steps import Step, held_out, steps, test_of, undone_loss
+from hil.verdict.steps import (
+    Step,
+    before_chain,
+    held_out,
+    since_known_people,
+    steps,
+    test_of,
+    undone_loss,
+)
 
 #: Without labels a change is only mentioned, and where undoing it halves the distance.
 HALF: Final = 0.5
@@ -198,6 +206,7 @@ def _data_step(run: Run) -> list[Finding]:
     assert before is not None
     assert second is not None
     evidence = change_evidence(run, step, before, before.columns[0], second)
+    evidence += _people(run)
     evidence += _outside(run.data_shift) if run.data_shift else []
     effect = Interval(-step.loss.value, -step.loss.high, -step.loss.low)
     if not step.significant or step.loss.value <= 0:
@@ -212,6 +221,21 @@ def _data_step(run: Run) -> list[Finding]:
             remedy=ENROL,
             effect=effect,
         )
+    ]
+
+
+def _people(run: Run) -> list[str]:
+    """What people whom the model has not learnt from cost already, before these recordings."""
+    change, both = since_known_people(run), before_chain(run)
+    if change is None:
+        return []
+    lost = Interval(-change.value, -change.high, -change.low)
+    known, others = (accuracy(part, part.columns[0]) for part in both)
+    assert known is not None
+    assert others is not None
+    return [
+        f"{percent(known.value)} right on recordings held out of the training people, "
+        f"{percent(others.value)} on other people's: a new person costs {numbers(lost)}"
     ]
 
 

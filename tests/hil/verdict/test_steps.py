@@ -11,12 +11,22 @@ from hypothesis import strategies as st
 from records import answers, col, good_run, labels, with_answers
 
 from hil.record import CompressionRow, Run, Validation, Windows
+from hil.screen import as_data, screen
 from hil.verdict.diagnose import diagnose
 from hil.verdict.drift import column
 from hil.verdict.findings import Finding
 from hil.verdict.flips import change_kinds, class_changes
 from hil.verdict.stats import FAMILY_ERROR, Interval, holm
-from hil.verdict.steps import Significance, Step, family, held_out, steps, total_step
+from hil.verdict.steps import (
+    Significance,
+    Step,
+    before_chain,
+    family,
+    held_out,
+    since_known_people,
+    steps,
+    total_step,
+)
 
 ALREADY = [*range(0, 300, 10)]  # what good_run has wrong in every column
 
@@ -35,6 +45,14 @@ def with_held_out(run: Run, wrong: Sequence[int], recordings: int = 15) -> Run:
     )  # fmt: skip
     made = col("validation", "float", None, answers(300, wrong))
     return replace(run, validation=Validation(windows, made, "float"))
+
+
+def with_known_people(run: Run, wrong: Sequence[int]) -> Run:
+    """Return the run with 300 windows held out of the training people's recordings."""
+    assert run.validation is not None
+    windows = replace(run.validation.windows, subject=("T1",) * 300)
+    made = col("held-out", "float", None, answers(300, wrong))
+    return replace(run, held_out=Validation(windows, made, "float"))
 
 
 def of_stage(run: Run, stage: str) -> list[Finding]:
@@ -124,6 +142,38 @@ def test_held_out_recordings_that_do_better_are_blamed_on_the_data() -> None:
     assert (found.cause, found.severity) == ("shift", "problem")
     assert found.effect == pytest.approx(-(150 - 10) / 300)
     assert "whole recordings exchanged between both: p = 0.000" in " ".join(found.evidence)
+
+
+def test_a_new_person_is_told_from_a_new_recording() -> None:
+    run = with_held_out(good_run(), wrong=range(0, 300, 12))
+    assert since_known_people(run) is None
+    assert "a new person" not in " ".join(of_stage(run, "data")[0].evidence)
+    run = with_known_people(run, wrong=range(0, 300, 100))
+    assert [part.columns[0].name for part in before_chain(run)] == ["held-out", "validation"]
+    change = since_known_people(run)
+    assert change is not None
+    assert change.value == pytest.approx((3 - 25) / 300)
+    assert change.low < change.value < change.high
+    text = " ".join(of_stage(run, "data")[0].evidence)
+    assert (
+        "99.0 % right on recordings held out of the training people, 91.7 % on other people's: "
+        "a new person costs 7.3 points (95 %: "
+    ) in text
+    # It is told and tests nothing: the family of the run is what it was.
+    assert family(run) == family(replace(run, held_out=None))
+    assert steps(before_chain(run)[0]) == []
+
+
+def test_each_row_before_the_chain_is_compared_with_the_one_before_it() -> None:
+    run = with_known_people(with_held_out(good_run(), range(0, 300, 12)), range(0, 300, 100))
+    rows = {line.split()[0]: line for line in screen(run, []).splitlines() if line}
+    assert "99.0 %" in rows["held-out"]
+    assert rows["held-out"].count("−") == 0
+    assert "−7.3" in rows["validation"]
+    named = {c["name"]: c for c in as_data(run, [])["columns"]}
+    assert named["held-out"]["change"] is None
+    assert named["validation"]["change"]["value"] == pytest.approx(-22 / 300)
+    assert named["float"]["change"]["value"] == pytest.approx((25 - 30) / 300)
 
 
 def test_held_out_recordings_that_do_alike_are_in_order_with_what_would_tell() -> None:
