@@ -75,10 +75,13 @@ class Table:
         start, count = self._vector(slot, kind.itemsize, limit)
         return np.frombuffer(self._data, kind, count, start)
 
-    def text(self, slot: int, limit: int) -> str:
-        """Return a string, undecodable bytes replaced; empty where it is not stored."""
+    def text(self, slot: int, limit: int, kept: int) -> str:
+        """Return the first `kept` bytes of a string of at most `limit`; empty where not stored.
+
+        Undecodable bytes are replaced.
+        """
         start, count = self._vector(slot, 1, limit)
-        return self._data[start : start + count].decode("utf-8", "replace")
+        return self._data[start : start + min(count, kept)].decode("utf-8", "replace")
 
     def _vector(self, slot: int, item_size: int, limit: int) -> tuple[int, int]:
         """Return (position of the first element, number of elements)."""

@@ -81,12 +81,14 @@ ON_SHAPES: Final[dict[str, Callable[[Any, Shape, Shape], Shape | None]]] = {
 def _computed(graph: Graph, op: Op) -> NDArray[Any] | None:
     """Return the output of an operator that is known on shapes alone, None where it is not."""
     sources = [graph.input_of(op, place) for place in range(len(op.inputs))]
-    known = [t.data.astype(np.int64) for t in sources if t is not None and t.data is not None]
-    small = all(
-        value.size <= MAX_ELEMENTS and np.abs(value).max(initial=0) < 2**15 for value in known
-    )
+    stored = [t.data for t in sources if t is not None and t.data is not None]
     whole = all(t is not None and t.dtype == "int32" for t in sources)
-    if not (small and whole and len(known) == len(sources) == 2):
+    if not (whole and len(stored) == len(sources) == 2):
+        return None
+    if any(value.size > MAX_ELEMENTS for value in stored):
+        return None
+    known = [value.astype(np.int64) for value in stored]
+    if any(np.abs(value).max(initial=0) >= 2**15 for value in known):
         return None
     try:
         result = ON_SHAPES[op.name](op.options, *known)

@@ -7,9 +7,14 @@ input in order may write its output over what it has read (`Leads`).
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+I64 = NDArray[np.int64]
 
 #: Enough for the int16 and int32 that live in the arena.
 ALIGNMENT: Final = 4
@@ -18,6 +23,8 @@ ALIGNMENT: Final = 4
 #: second at most for the largest models.
 TRIES: Final = 500
 COMPARISONS: Final = 500_000
+#: Comparisons that take as long as what a block takes besides.
+BY_ITSELF: Final = 10
 
 #: What a block is for ("tensor" or "scratch"), and the index of the tensor or of the operator.
 Key = tuple[str, int]
@@ -41,15 +48,6 @@ class Block:
     last: int
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Offsets that a block may not have, relative to another's: low < offset < high."""
-
-    other: Key
-    low: int
-    high: int
-
-
 def place(blocks: Mapping[Key, Block], leads: Leads) -> dict[Key, int]:
     """Return offsets: in the best of some orders, each block as low as those before it allow.
 
@@ -57,32 +55,25 @@ def place(blocks: Mapping[Key, Block], leads: Leads) -> dict[Key, int]:
     the better of these with two exchanged, again and again. The search ends where no arrangement
     can be smaller. Drawn from a fixed seed: the same blocks give the same offsets.
     """
-    gaps = _gaps(blocks, leads)
+    room = _Room(blocks, leads)
     orders = [
         sorted(blocks, key=lambda key: (-blocks[key].size, -blocks[key].last, key)),
         sorted(blocks, key=lambda key: (-blocks[key].last, key)),
     ]
-    order = min(orders, key=lambda keys: end_of(_place_in(keys, blocks, gaps), blocks))
-    best = _place_in(order, blocks, gaps)
-    least = aligned(max((m.least for m in moments(blocks, leads)), default=0))
+    order, best = min(((keys, room.fill(keys)) for keys in orders), key=lambda tried: tried[1].end)
+    least = aligned(max(least_bytes(blocks, leads).values(), default=0))
     draw = random.Random(0)  # noqa: S311 - not for secrets
-    comparisons = sum(map(len, gaps.values()))
-    for _ in range(min(TRIES, COMPARISONS // max(comparisons, 1)) if len(order) > 1 else 0):
-        if end_of(best, blocks) <= least:
+    for _ in range(min(TRIES, COMPARISONS // max(room.work, 1)) if len(order) > 1 else 0):
+        if best.end <= least:
             break
         i, j = draw.sample(range(len(order)), 2)
         order[i], order[j] = order[j], order[i]
-        tried = _place_in(order, blocks, gaps)
-        if end_of(tried, blocks) <= end_of(best, blocks):
+        tried = room.fill(order)
+        if tried.end <= best.end:
             best = tried
         else:
             order[i], order[j] = order[j], order[i]
-    return best
-
-
-def end_of(offsets: Mapping[Key, int], blocks: Mapping[Key, Block]) -> int:
-    """Return where the last block ends."""
-    return max((offsets[k] + b.size for k, b in blocks.items()), default=0)
+    return best.offsets
 
 
 def aligned(offset: int) -> int:
@@ -90,41 +81,67 @@ def aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _gaps(blocks: Mapping[Key, Block], leads: Leads) -> dict[Key, list[Gap]]:
-    """Return, for each block, the offsets that those taken at the same time keep it from."""
-    gaps: dict[Key, list[Gap]] = {key: [] for key in blocks}
-    taken: list[Key] = []
-    for key in sorted(blocks, key=lambda k: (blocks[k].first, k)):
-        taken = [other for other in taken if blocks[other].last >= blocks[key].first]
-        for other in taken:
-            gaps[key].append(_gap(key, other, blocks, leads))
-            gaps[other].append(_gap(other, key, blocks, leads))
-        taken.append(key)
-    return gaps
+@dataclass(frozen=True)
+class Filled:
+    """An arrangement, and where its last block ends."""
+
+    offsets: dict[Key, int]
+    end: int
 
 
-def _gap(key: Key, other: Key, blocks: Mapping[Key, Block], leads: Leads) -> Gap:
-    low, high = -blocks[key].size, blocks[other].size
-    if (other, key) in leads:  # the block is written over the other one
-        low = max(low, -leads[other, key])
-    if (key, other) in leads:
-        high = min(high, leads[key, other])
-    return Gap(other, low, high)
+class _Room:
+    """Blocks as arrays: there may be thousands, all of them taken at once.
+
+    work: of one arrangement, in comparisons: how often one block is taken while another one is, or
+    what a block takes by itself.
+    """
+
+    def __init__(self, blocks: Mapping[Key, Block], leads: Leads) -> None:
+        self._places = {key: i for i, key in enumerate(blocks)}
+        numbers = [(b.size, b.first, b.last) for b in blocks.values()]
+        self._size, self._first, self._last = np.array(numbers, np.int64).reshape(-1, 3).T
+        #: Block → [(another block, whether the block is written over that one, the lead)].
+        self._leads: dict[int, list[tuple[int, bool, int]]] = {}
+        for (source, target), lead in leads.items():
+            i, j = self._places[source], self._places[target]
+            self._leads.setdefault(j, []).append((i, True, lead))
+            self._leads.setdefault(i, []).append((j, False, lead))
+        begun = np.searchsorted(np.sort(self._first), self._last, "right")
+        ended = np.searchsorted(np.sort(self._last), self._first, "left")
+        self.work = max(int((begun - ended - 1).sum()), BY_ITSELF * len(blocks))
+
+    def fill(self, order: Sequence[Key]) -> Filled:
+        """Return offsets, each as low as those already placed allow."""
+        offsets = np.zeros(len(order), np.int64)
+        placed = np.zeros(len(order), bool)
+        for i in map(self._places.__getitem__, order):
+            taken = placed & (self._first <= self._last[i]) & (self._last >= self._first[i])
+            offsets[i] = _lowest(*self._forbidden(i, offsets, np.flatnonzero(taken)))
+            placed[i] = True
+        end = int((offsets + self._size).max(initial=0))
+        return Filled({key: int(offsets[i]) for key, i in self._places.items()}, end)
+
+    def _forbidden(self, i: int, offsets: I64, near: NDArray[np.intp]) -> tuple[I64, I64]:
+        """Return what blocks taken at the same time keep a block from: low < offset < high."""
+        low, high = offsets[near] - self._size[i], offsets[near] + self._size[near]
+        for other, over, lead in self._leads.get(i, ()):
+            k = int(np.searchsorted(near, other))
+            if k == len(near) or near[k] != other:
+                continue
+            if over:  # the block is written over the other one
+                low[k] = max(low[k], offsets[other] - lead)
+            else:
+                high[k] = min(high[k], offsets[other] + lead)
+        return low, high
 
 
-def _place_in(
-    order: list[Key], blocks: Mapping[Key, Block], gaps: Mapping[Key, list[Gap]]
-) -> dict[Key, int]:
-    """Return offsets, each as low as those already placed allow."""
-    offsets: dict[Key, int] = {}
-    for key in order:
-        placed = [(offsets[g.other], g) for g in gaps[key] if g.other in offsets]
-        at = 0
-        for low, high in sorted((start + g.low, start + g.high) for start, g in placed):
-            if low < at < high:
-                at = aligned(high)
-        offsets[key] = at
-    return offsets
+def _lowest(low: I64, high: I64) -> int:
+    """Return the lowest offset that lies in none of the ranges low < offset < high."""
+    order = np.argsort(low, kind="stable")
+    # Where one gets when all ranges up to one, by their low ends, are in the way.
+    reached = np.maximum.accumulate(np.concatenate([[0], -(-high[order] // ALIGNMENT) * ALIGNMENT]))
+    free = np.flatnonzero(low[order] >= reached[:-1])
+    return int(reached[free[0]] if len(free) else reached[-1])
 
 
 @dataclass(frozen=True)
@@ -141,17 +158,43 @@ class Moment:
         return sum(b.size for b in self.taken) - self.shared
 
 
-def moments(blocks: Mapping[Key, Block], leads: Leads) -> list[Moment]:
-    """Return the moments at which something new is taken."""
-    found = []
-    for when in sorted({b.first for b in blocks.values()}):
-        taken = {k: b for k, b in blocks.items() if b.first <= when <= b.last}
-        shared: dict[Key, int] = {}
-        for (source, target), lead in leads.items():
-            if source in taken and target in taken:
-                more = min(taken[source].size, taken[target].size - max(lead, 0))
-                shared[target] = shared.get(target, 0) + max(more, 0)
-        bound = sum(min(size, taken[target].size) for target, size in shared.items())
-        largest_first = sorted(taken.values(), key=lambda b: -b.size)
-        found.append(Moment(when, tuple(largest_first), bound))
+def least_bytes(blocks: Mapping[Key, Block], leads: Leads) -> dict[int, int]:
+    """Return the bytes that no arrangement can do without, by moments when something is taken."""
+    when = np.unique(np.array([b.first for b in blocks.values()], np.int64))
+    changes = np.zeros(len(when) + 1, np.int64)
+    for block in blocks.values():
+        begin, end = _span(when, block.first, block.last)
+        changes[begin] += block.size
+        changes[end] -= block.size
+    least = np.cumsum(changes[:-1])
+    for target, sources in _by_target(blocks, leads).items():
+        shared = np.zeros(len(when), np.int64)
+        for source, more in sources:
+            first = max(blocks[source].first, blocks[target].first)
+            begin, end = _span(when, first, min(blocks[source].last, blocks[target].last))
+            shared[begin:end] += more
+        least -= np.minimum(shared, blocks[target].size)
+    return dict(zip(when.tolist(), least.tolist(), strict=True))
+
+
+def _span(when: I64, first: int, last: int) -> tuple[int, int]:
+    begin, end = np.searchsorted(when, first, "left"), np.searchsorted(when, last, "right")
+    return int(begin), int(max(begin, end))
+
+
+def _by_target(blocks: Mapping[Key, Block], leads: Leads) -> dict[Key, list[tuple[Key, int]]]:
+    """Return output → [(input, bytes that the two can share)]."""
+    found: dict[Key, list[tuple[Key, int]]] = {}
+    for (source, target), lead in leads.items():
+        more = min(blocks[source].size, blocks[target].size - max(lead, 0))
+        found.setdefault(target, []).append((source, max(more, 0)))
     return found
+
+
+def fullest(blocks: Mapping[Key, Block], leads: Leads) -> Moment:
+    """Return the first of the moments that need the most; what is taken, the largest first."""
+    least = least_bytes(blocks, leads)
+    when = max(least, key=least.__getitem__)
+    taken = [b for b in blocks.values() if b.first <= when <= b.last]
+    total = sum(block.size for block in taken)
+    return Moment(when, tuple(sorted(taken, key=lambda b: -b.size)), total - least[when])

@@ -15,7 +15,7 @@ from hil.board import Board
 from hil.errors import InputError, clean
 from pipeline.ir import ABSENT, Graph, Op
 from pipeline.ops import OPERATORS
-from pipeline.place import ANYWHERE, Block, Key, Moment, aligned, end_of, moments, place
+from pipeline.place import ANYWHERE, Block, Key, Moment, aligned, fullest, least_bytes, place
 
 #: Operator index → place of an input → its lead over the output; see `pipeline.place.Leads`.
 OpLeads = Mapping[int, Mapping[int, int]]
@@ -59,13 +59,12 @@ def make_plan(graph: Graph, scratch_bytes: Mapping[int, int], leads: OpLeads | N
         blocks["scratch", index] = Block(name, size, 2 * index, 2 * index + 1)
     over = dict(_overwritten(graph, homes, blocks, leads or {}))
     offsets = place(blocks, over)
-    times = moments(blocks, over)
     return Plan(
         tensors={i: offsets["tensor", home] + at for i, (home, at) in homes.items()},
         scratch={i: offsets["scratch", i] for i in scratch_bytes},
-        size=aligned(end_of(offsets, blocks)),
-        needs={moment.when // 2: moment.least for moment in times},
-        peak=max(times, key=lambda moment: moment.least),
+        size=aligned(max(offsets[key] + block.size for key, block in blocks.items())),
+        needs={when // 2: least for when, least in least_bytes(blocks, over).items()},
+        peak=fullest(blocks, over),
         placed=tuple(_placed(graph, k, b, offsets[k]) for k, b in blocks.items()),
     )
 

@@ -42,6 +42,15 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (m, shift)
 
 
+def quantize_multipliers(reals: NDArray[np.float64]) -> tuple[I64, I64]:
+    """Return (m, shift) of many reals [n], as `quantize_multiplier` of each."""
+    fraction, shift = np.frexp(reals)
+    m = np.floor(fraction * 2.0**31 + 0.5).astype(np.int64)  # exact in float64; none is negative
+    m, shift = np.where(m == 2**31, 2**30, m), shift.astype(np.int64) + (m == 2**31)
+    gone = (shift < -31) | (m == 0)
+    return np.where(gone, 0, m), np.where(gone, 0, shift)
+
+
 def round_half_away(value: float) -> int:
     """Return the nearest integer, halves away from zero (C's `round`)."""
     return int(math.copysign(math.floor(abs(value) + 0.5), value))

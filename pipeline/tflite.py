@@ -32,7 +32,12 @@ MAX_OP_TENSORS: Final = 256  # of one operator
 MAX_RANK: Final = 8
 MAX_ELEMENTS: Final = 2**24  # of one tensor
 MAX_TEXT: Final = 4096
+#: Of a name's bytes, what is kept: any number of tensors may share one long name.
+KEPT_TEXT: Final = 512
 MAX_CHANNELS: Final = 2**14  # of one tensor with a scale per channel
+
+#: Operators that cut their input into pieces.
+PARTED: Final = ("SPLIT", "SPLIT_V", "UNPACK")
 
 #: TensorType of the schema → NumPy dtype; types that no supported operator touches keep a name.
 DTYPES: Final = {
@@ -65,10 +70,11 @@ def _graph(data: bytes, model: Table, subgraph: Table) -> Graph:
     tensors = tuple(
         _tensor(i, table, buffers) for i, table in enumerate(subgraph.tables(0, MAX_TENSORS))
     )
-    stored = (_op(i, t, codes, len(tensors)) for i, t in enumerate(subgraph.tables(3, MAX_OPS)))
-    single = [part for op in stored for part in _parts(op)]
-    if len(single) > MAX_OPS:
-        raise FlatbufferError(f"{len(single)} operators, more than {MAX_OPS}")
+    stored = [_op(i, t, codes, len(tensors)) for i, t in enumerate(subgraph.tables(3, MAX_OPS))]
+    count = sum(len(op.outputs) if op.name in PARTED else 1 for op in stored)
+    if count > MAX_OPS:
+        raise FlatbufferError(f"{count} operators, more than {MAX_OPS}")
+    single = (part for op in stored for part in _parts(op))
     ops = tuple(dataclasses.replace(op, index=i) for i, op in enumerate(single))
     inputs = _indices(subgraph, 1, len(tensors), "the model's inputs")
     outputs = _indices(subgraph, 2, len(tensors), "the model's outputs")
@@ -78,7 +84,11 @@ def _graph(data: bytes, model: Table, subgraph: Table) -> Graph:
 def _operator_code(table: Table) -> str:
     # The code moved to a wider field when it passed 127; the larger of the two counts.
     code = max(table.scalar(0, "i8"), table.scalar(3, "i32"))
-    return clean(table.text(1, MAX_TEXT), 40) or "CUSTOM" if code == CUSTOM else operator_name(code)
+    return clean(_text(table, 1), 40) or "CUSTOM" if code == CUSTOM else operator_name(code)
+
+
+def _text(table: Table, slot: int) -> str:
+    return table.text(slot, MAX_TEXT, KEPT_TEXT)
 
 
 def _indices(table: Table, slot: int, count: int, what: str) -> tuple[int, ...]:
@@ -103,7 +113,7 @@ def _op(index: int, table: Table, codes: list[str], tensors: int) -> Op:
 
 def _parts(op: Op) -> list[Op]:
     """Return one operator per output for those that cut their input into pieces."""
-    if op.name not in ("SPLIT", "SPLIT_V", "UNPACK"):
+    if op.name not in PARTED:
         return [op]
     return [
         dataclasses.replace(op, outputs=(output,), part=part)
@@ -123,7 +133,7 @@ def _options(table: Table) -> Any:
 
 
 def _tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
-    name = table.text(3, MAX_TEXT)
+    name = _text(table, 3)
     what = f"tensor {index} ({clean(name, 60)})"
     dims = table.numbers(0, "int32", MAX_RANK)
     shape = () if dims is None else tuple(int(d) for d in dims)
@@ -179,7 +189,7 @@ def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Qua
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         raise FlatbufferError(f"{what} has a scale that is not a positive number")
     if zero_point is None:
-        zero_point = np.zeros(len(scale), np.int64)
+        zero_point = np.broadcast_to(np.int64(0), len(scale))  # no memory of its own
     axis = table.scalar(6, "i32")
     if len(zero_point) != len(scale) or (np.abs(zero_point.astype(np.float64)) > 2**31).any():
         raise FlatbufferError(f"{what} has zero points that do not go with its scales")

@@ -6,6 +6,7 @@ Everything that stands in the way is said at once, in one line, each with its la
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,18 @@ MAX_RANK: Final = 4
 MAX_DIM: Final = 2**16 - 1
 #: Of one inference, in multiply-accumulates: minutes on these boards.
 MAX_MACS: Final = 2**30
+#: Of one inference, in values that layers make: as much.
+MAX_VALUES: Final = 2**27
+#: Of all layers, in elements of constants that they read, shared ones each time: sixteen times the
+#: flash of the larger board. It bounds the time that they take here.
+MAX_CONSTANTS: Final = 2**24
+#: Of one constant, in elements: four times that flash. It bounds the memory.
+MAX_CONSTANT: Final = 2**22
 #: Of one activation, in bytes: sixteen times the RAM of the larger board.
 MAX_ACTIVATION: Final = 2**22
+
+#: Reasons told of one model.
+MAX_REASONS: Final = 100
 
 #: Operators that move values without reading them.
 MOVING: Final = frozenset({*shape.INPUTS, *view.VIEWS, "CONCATENATION", "PACK"})
@@ -69,9 +80,37 @@ def verify(graph: Graph, name: str) -> None:
         raise InputError(f"{name}: has no operators")
     if scheme := _other_scheme(graph):
         raise InputError(f"{name}: {scheme}; {FULL_INT8}")
-    reasons = [*_unsupported(graph), *(list(_ill_formed(graph)) or _refused(graph))]
+    if too_much := "; ".join(_too_much(graph)):
+        raise InputError(f"{name}: {too_much}; use a smaller model")
+    reasons = list(islice(chain(_unsupported(graph), _reasons(graph)), MAX_REASONS + 1))
+    if len(reasons) > MAX_REASONS:
+        reasons[-1] = "and more"
     if reasons:
         raise InputError(f"{name}: {'; '.join(reasons)}")
+
+
+def _too_much(graph: Graph) -> Iterator[str]:
+    """Yield what is beyond any device, before anything is looked at that takes time or memory."""
+    inputs = (graph.tensors[i] for op in graph.ops for i in op.inputs if i != ABSENT)
+    sizes = [tensor.elements for tensor in inputs if tensor.data is not None]
+    values = sum(graph.tensors[i].elements for op in graph.ops for i in op.outputs)
+    for what, count, most in (
+        ("has a constant of {} elements", max(sizes, default=0), MAX_CONSTANT),
+        ("its layers read {} elements of constants", sum(sizes), MAX_CONSTANTS),
+        ("its layers make {} values", values, MAX_VALUES),
+    ):
+        if count > most:
+            yield f"{what.format(count)}, more than {most}"
+
+
+def _reasons(graph: Graph) -> Iterator[str]:
+    """Yield what is wrong: with how operators hang together, else with each by itself."""
+    sound = True
+    for reason in _ill_formed(graph):
+        sound = False
+        yield reason
+    if sound:
+        yield from _refused(graph)
 
 
 def _other_scheme(graph: Graph) -> str | None:

@@ -28,7 +28,6 @@ from hil.model_folder import load_model_folder
 from hil.vectors import load_vectors
 from pipeline.emit_c.model import MARK, ModelCode, Source, banner, generate
 from pipeline.ir import Graph
-from pipeline.plan import check_budget
 from pipeline.preprocess import Preprocessing
 from pipeline.verify import read_verified
 
@@ -71,19 +70,13 @@ def emit_model(  # noqa: PLR0913 - each is an option of `tinyhil emit`
 ) -> Emitted:
     """As `emit`; with `boards`, refuse a model that fits none of them. goal: see `generate`."""
     loaded = load_source(source)
-    code = generate(loaded, name, goal)
-    check_budget(code.plan, code.constant_bytes, boards, _remedy(goal))
+    code = generate(loaded, name, goal, boards=boards)
     if single_header:
         files = {f"{name}.h": single_header_text(loaded, code)}
     else:
         files = two_files(loaded, code)
         files.update({h: (KERNEL_DIR / h).read_text() for h in _needed(code) if kernels})
     return Emitted(_write(out, files), loaded.graph, code)
-
-
-def _remedy(goal: str) -> str:
-    smaller = "use a smaller model, or --board any for another device"
-    return smaller if goal == "ram" else f"try --optimize ram, {smaller}"
 
 
 def load_source(source: Path) -> Source:

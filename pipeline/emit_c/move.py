@@ -28,8 +28,8 @@ def _view(context: Context, op: Op) -> LayerCode:
     if OPERATORS[op.name].alias(graph, op) is not None:
         return nothing(context, op)
     chosen, item = places(graph, op), np.dtype(graph.output_of(op).dtype).itemsize
-    steps = tuple(s // chosen.itemsize * item for s in chosen.strides)
-    first = int(chosen.flat[0]) * item
+    steps = tuple(step * item for step in chosen.steps)
+    first = chosen.first * item
     shape, steps = ((*chosen.shape, item), (*steps, 1)) if item > 1 else (chosen.shape, steps)
     source = context.at(graph.source_of(op))
     call = f"nn_gather(&{symbol}, {source} + {first}, {context.target(op)});"

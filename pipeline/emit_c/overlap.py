@@ -9,6 +9,8 @@ every access of the compiled C.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,12 +45,17 @@ def lead(first: NDArray[np.int64], piece: int, together: int = 0) -> int:
     return int(leads[0 if together else 1 :].max(initial=ANYWHERE))
 
 
+def even_lead(count: int, step: int, piece: int) -> int:
+    """Return `lead` of `count` pieces one at a time that read the input `step` bytes apart."""
+    return ANYWHERE if count == 1 else (piece - step) * (count - 1 if piece > step else 1)
+
+
 def element_by_element(graph: Graph, op: Op) -> Leads:
     """Return the leads of an operator whose n-th output is made of the n-th input, or inputs."""
     target = graph.output_of(op)
     step = target.size // max(target.elements, 1)
     return {
-        place: lead(np.arange(target.elements) * (source.size // source.elements), step)
+        place: even_lead(target.elements, source.size // source.elements, step)
         for place in range(len(op.inputs))
         if (source := graph.input_of(op, place)) is not None
         and source.data is None
@@ -61,11 +68,20 @@ def by_position(graph: Graph, op: Op, windows: tuple[Window, Window], together: 
 
     Batches, rows and columns follow each other; 0: see `lead`.
     """
-    batch, height, width, depth = graph.need(op, 0).shape
+    batch, _, _, depth = graph.need(op, 0).shape
+    return {0: _position_lead(batch, depth, windows, graph.output_of(op).shape[3], together)}
+
+
+# An arena is planned many times; what is kept of an operator is one number.
+@lru_cache(maxsize=4096)
+def _position_lead(
+    batch: int, depth: int, windows: tuple[Window, Window], channels: int, together: int
+) -> int:
     top, left = map(_first, windows)
+    height, width = (window.size for window in windows)
     images = np.arange(batch) * height * width
     places = images[:, None, None] + top[:, None] * width + left
-    return {0: lead(places.reshape(-1) * depth, graph.output_of(op).shape[3], together)}
+    return lead(places.reshape(-1) * depth, channels, together)
 
 
 def _first(window: Window) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ same name in `pipeline/emit_c`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.ir import Graph, Op, Tensor
 from pipeline.options import Padding
-from pipeline.quant import INT32_MAX, MAX_LEFT_SHIFT, quantize_multiplier
+from pipeline.quant import INT32_MAX, MAX_LEFT_SHIFT, quantize_multipliers
 
 #: Tensor index → values of N windows, shape [N, *tensor.shape].
 Values = dict[int, NDArray[Any]]
@@ -170,11 +170,13 @@ def biases(graph: Graph, op: Op, place: int, rows: int) -> NDArray[np.int64]:
     return values
 
 
-def multipliers(reals: list[float]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def multipliers(
+    reals: Sequence[float] | NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (multiplier, shift) per real multiplier; RefusedError for one of 2^30 or more."""
-    pairs = [quantize_multiplier(real) for real in reals]
-    require(all(s <= MAX_LEFT_SHIFT for _, s in pairs), "output scale is absurdly small")
-    return np.array([m for m, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
+    multiplier, shift = quantize_multipliers(np.asarray(reals, np.float64))
+    require(bool((shift <= MAX_LEFT_SHIFT).all()), "output scale is absurdly small")
+    return multiplier, shift
 
 
 def row_dot(x: NDArray[np.int64], weights: NDArray[np.int8]) -> NDArray[np.int64]:

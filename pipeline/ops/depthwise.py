@@ -47,7 +47,7 @@ def channel_multipliers(graph: Graph, op: Op) -> tuple[NDArray[np.int64], NDArra
     weights = graph.need(op, 1)
     assert weights.quantization is not None
     scales = np.broadcast_to(weights.quantization.scale, weights.shape[CHANNEL_AXIS])
-    return multipliers([source * float(scale) / target for scale in scales])
+    return multipliers(source * scales.astype(np.float64) / target)
 
 
 def _weights(graph: Graph, op: Op) -> NDArray[np.int8]:

@@ -56,7 +56,7 @@ def row_multipliers(graph: Graph, op: Op) -> tuple[NDArray[np.int64], NDArray[np
     weights = graph.need(op, 1)
     assert weights.quantization is not None
     scales = np.broadcast_to(weights.quantization.scale, weights.shape[0])
-    return multipliers([source * float(scale) / target for scale in scales])
+    return multipliers(source * scales.astype(np.float64) / target)
 
 
 def _check_conv(graph: Graph, op: Op) -> None:

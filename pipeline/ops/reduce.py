@@ -13,6 +13,8 @@ from pipeline.ops.base import Operator, Values, check_io, constant, multipliers,
 from pipeline.quant import INT32_MAX, requantize
 
 AXES = 1
+#: More than any tensor has; an axis may be named again.
+MAX_AXES = 64
 
 #: [outer, count, middle, count, inner]: the counts are reduced. Four axes need no more.
 Sizes = tuple[int, int, int, int, int]
@@ -32,6 +34,7 @@ def sizes_of(graph: Graph, op: Op) -> Sizes:
     """Return the input's shape as five axes of which the second and the fourth are reduced."""
     shape, axes = graph.need(op, 0).shape, constant(graph, op, AXES, "axes", "int32")
     rank = len(shape)
+    require(axes.size <= MAX_AXES, f"names {axes.size} axes")
     require(bool((axes >= -rank).all() and (axes < rank).all()), "axes are wrong")
     # Axes of one element may be taken in or left out.
     reduced = sorted({int(a) % rank for a in axes.flat if shape[int(a) % rank] > 1})

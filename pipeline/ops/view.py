@@ -8,6 +8,7 @@ here (pipeline/tflite.py); `Op.part` says which.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,9 @@ from pipeline.ops.base import Operator, Values, check_moved, check_options, cons
 from pipeline.options import SplitOptions, StridedSliceOptions, UnpackOptions
 
 Array = NDArray[Any]
+
+#: Outputs of one operator, as many as pipeline/tflite.py reads.
+MAX_PARTS: Final = 256
 
 #: Place of the input that is viewed: SPLIT has its axis first.
 VIEWED: Final = {"SPLIT": 1}
@@ -88,7 +92,8 @@ def _split(graph: Graph, op: Op, x: Array) -> Array:
 def _split_v(graph: Graph, op: Op, x: Array) -> Array:
     sizes, axes = (constant(graph, op, i, w, "int32") for i, w in ((1, "sizes"), (2, "axis")))
     require(axes.size == 1, "must have one axis")
-    require(sizes.ndim == 1 and sizes.size > op.part, "must have a size for each output")
+    good = sizes.ndim == 1 and op.part < sizes.size <= MAX_PARTS
+    require(good, "must have a size for each output")
     axis = _axis(int(axes.reshape(-1)[0]), x.ndim - 1)
     told, extent = sizes.tolist(), x.shape[axis + 1]
     require(min(told) >= -1 and told.count(-1) <= 1, "has a size below zero")
@@ -112,7 +117,8 @@ def _unpack(_graph: Graph, op: Op, x: Array) -> Array:
 
 def _transpose(graph: Graph, op: Op, x: Array) -> Array:
     order = constant(graph, op, 1, "order of axes", "int32")
-    good = order.ndim == 1 and sorted(order.tolist()) == list(range(x.ndim - 1))
+    rank = x.ndim - 1
+    good = order.shape == (rank,) and sorted(order.tolist()) == list(range(rank))
     require(good, "order of axes is not a permutation")
     return x.transpose(0, *(int(a) + 1 for a in order))
 
@@ -127,22 +133,41 @@ VIEWS: Final[dict[str, Callable[[Graph, Op, Array], Array]]] = {
 }
 
 
-def places(graph: Graph, op: Op) -> NDArray[np.int64]:
-    """Return the places of the input that the output takes, in its shape: a view."""
+@dataclass(frozen=True)
+class Places:
+    """The places of the input that an output takes: of its first element, and from one to the next.
+
+    in_order: they follow one another.
+    """
+
+    first: int
+    shape: tuple[int, ...]
+    steps: tuple[int, ...]
+    in_order: bool
+
+
+def places(graph: Graph, op: Op) -> Places:
+    """Return the places of the input that the output takes. Raises RefusedError."""
     source = graph.need(op, VIEWED.get(op.name, 0))
-    every = np.arange(source.elements).reshape(1, *source.shape)
+    # One byte stands for an element; none is ever read or written.
+    every = np.empty((1, *source.shape), np.int8)
     try:
-        chosen: NDArray[np.int64] = VIEWS[op.name](graph, op, every)[0]
+        chosen = VIEWS[op.name](graph, op, every)[0, ...]
     except IndexError:
         require(False, "names a place outside its input")
         raise
-    return chosen
+    first = _address(chosen) - _address(every)
+    return Places(first, chosen.shape, chosen.strides, chosen.flags.c_contiguous)
+
+
+def _address(x: Array) -> int:
+    address: int = x.__array_interface__["data"][0]
+    return address
 
 
 def _alias(graph: Graph, op: Op) -> int | None:
-    flat = places(graph, op).reshape(-1)
-    item = np.dtype(graph.output_of(op).dtype).itemsize
-    return int(flat[0]) * item if bool((np.diff(flat) == 1).all()) else None
+    chosen, item = places(graph, op), np.dtype(graph.output_of(op).dtype).itemsize
+    return chosen.first * item if chosen.in_order else None
 
 
 def _check(graph: Graph, op: Op) -> None:

@@ -60,6 +60,14 @@ def test_multipliers_agree_with_the_cases() -> None:
         assert quant.quantize_multiplier(real) == (multiplier, shift), real
 
 
+@given(st.lists(st.just(0.0) | st.floats(2.0**-80, 2.0**40) | st.sampled_from([1 - 2.0**-40, 1.0])))
+def test_multipliers_of_many_are_those_of_each(reals: list[float]) -> None:
+    found = quant.quantize_multipliers(np.array(reals))
+    assert list(zip(*(v.tolist() for v in found), strict=True)) == [
+        quant.quantize_multiplier(real) for real in reals
+    ]
+
+
 @given(st.floats(2.0**-31, 2.0**30))
 def test_multiplier_is_within_half_a_unit(real: float) -> None:
     multiplier, shift = quant.quantize_multiplier(real)

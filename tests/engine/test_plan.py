@@ -15,10 +15,10 @@ from pipeline.emit_c import Source, generate
 from pipeline.emit_c.arena import arena_of
 from pipeline.emit_c.choice import GOALS, Choice, choose_all
 from pipeline.emit_c.model import EMITTERS
-from pipeline.emit_c.overlap import lead
+from pipeline.emit_c.overlap import even_lead, lead
 from pipeline.ir import Graph
 from pipeline.ops import OPERATORS
-from pipeline.place import ALIGNMENT, ANYWHERE, Block, Key, Moment, moments, place
+from pipeline.place import ALIGNMENT, ANYWHERE, Block, Key, Moment, fullest, least_bytes, place
 from pipeline.plan import Plan, check_budget, make_plan
 from pipeline.tflite import parse_tflite
 from pipeline.verify import read_verified, verify
@@ -75,7 +75,8 @@ def test_no_moment_can_do_with_less_than_is_said(
     taken, leads = named(drawn), leads_of(pairs, len(drawn))
     offsets = place(taken, leads)
     end = max(offsets[key] + block.size for key, block in taken.items())
-    assert max(m.least for m in moments(taken, leads)) <= end
+    assert max(least_bytes(taken, leads).values()) <= end
+    assert fullest(taken, leads).least == max(least_bytes(taken, leads).values())
 
 
 def clobbers(first: list[int], piece: int, together: int, ahead: int) -> bool:
@@ -238,3 +239,8 @@ def test_the_sum_that_is_told_is_the_least_that_is_needed() -> None:
     for arch in ARCHS:
         _, _, plan = chosen_of(arch, "ram")
         assert sum_of(plan.peak) == plan.peak.least <= plan.size
+
+
+@given(st.integers(1, 40), st.integers(0, 8), st.integers(1, 8))
+def test_pieces_at_even_steps_have_the_lead_of_any(count: int, step: int, piece: int) -> None:
+    assert even_lead(count, step, piece) == lead(np.arange(count) * step, piece)

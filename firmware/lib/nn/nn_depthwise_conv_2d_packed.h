@@ -98,8 +98,8 @@ NN_DEPTHWISE_POSITION(nn_depthwise_clamp, NN_CODE_CLAMP)
 #else
 /* One channel's sum: of an even one the low halves of the words for its pair, else the high ones.
  */
-NN_INLINE int32_t nn_depthwise_sum(const int8_t *const *tap, int32_t taps, const uint32_t *w,
-                                   int32_t channel, int32_t sum) {
+NN_INLINE int32_t nn_depthwise_packed_sum(const int8_t *const *tap, int32_t taps, const uint32_t *w,
+                                          int32_t channel, int32_t sum) {
     const int32_t shift = 8 * (channel & 2);
     int32_t i;
     for (i = 0; i < taps; i++) {
@@ -114,7 +114,8 @@ NN_INLINE int32_t nn_depthwise_sum(const int8_t *const *tap, int32_t taps, const
                         struct nn_target target, int8_t *output) {                                 \
         int32_t c;                                                                                 \
         for (c = 0; c < channels; c++) {                                                           \
-            const int32_t sum = nn_depthwise_sum(tap, taps, w + c / 4 * (2 * taps), c, start[c]);  \
+            const int32_t sum =                                                                    \
+                nn_depthwise_packed_sum(tap, taps, w + c / 4 * (2 * taps), c, start[c]);           \
             output[c] = nn_scale_sum(sum, scale[c], target, finish);                               \
         }                                                                                          \
     }
