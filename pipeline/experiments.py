@@ -51,6 +51,7 @@ class Layer:
     outlier_ratio: float
     remedies: dict[str, Outcome]
     gates: dict[str, tuple[Outcome, Outcome]]
+    largest_weight: int | None
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,14 @@ class Experiments:
 class _Pair:
     """A layer in both models; `weights`: float tensor index → the int8 file's values.
 
-    gates: of an LSTM, name → the float tensors of its weights.
+    gates: of an LSTM, name → the float tensors of its weights. largest_weight: of their codes.
     """
 
     target: Tensor
     index: int
     weights: dict[int, F32] = field(default_factory=dict)
     gates: dict[str, list[int]] = field(default_factory=dict)
+    largest_weight: int | None = None
 
     def output(self, x: F32) -> F32:
         """Return an output as the int8 file has it."""
@@ -110,14 +112,15 @@ def experiments(  # noqa: PLR0913, PLR0917 - two models, what pairs them, and th
 
 def _pair(int8: Graph, floats: Graph, ours: int, theirs: int) -> _Pair:
     op, other = _writer(int8, ours), _writer(floats, theirs)
-    weights = {}
+    weights, largest = {}, None
     for place, index in enumerate(other.inputs):
         tensor = int8.input_of(op, place) if index >= 0 else None
         if tensor is None or tensor.data is None or tensor.dtype != "int8":
             continue
         if tensor.shape == floats.tensors[index].shape:
             weights[index] = _dequantized(tensor)
-    return _Pair(int8.tensors[ours], theirs, weights, _gates(other))
+            largest = max(largest or 0, int(np.abs(tensor.data.astype(np.int64)).max()))
+    return _Pair(int8.tensors[ours], theirs, weights, _gates(other), largest)
 
 
 def _gates(op: Op) -> dict[str, list[int]]:
@@ -180,6 +183,7 @@ class _Laboratory:
             **self._shape_of_error(pair),
             remedies={},
             gates={g: self._gate(i, g) for g in pair.gates},
+            largest_weight=pair.largest_weight,
         )
 
     def _gate(self, i: int, gate: str) -> tuple[Outcome, Outcome]:

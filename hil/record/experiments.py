@@ -45,6 +45,7 @@ class LayerTrials:
     what steps of a fitted range still leave. used_range: share of the calibrated range that the
     float values take. outlier_ratio: the widest channel of the float output over the median one.
     remedies: tried where this layer is the worst. gates: an LSTM's, else none.
+    largest_weight: of the int8 file's codes, their sign left out; None where it has no weights.
     """
 
     name: str
@@ -63,6 +64,7 @@ class LayerTrials:
     all_but_weights: Trial | None = None
     all_but_output: Trial | None = None
     gates: tuple[GateTrials, ...] = ()
+    largest_weight: int | None = None
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def _layer(name: str, op: str, made: Any) -> LayerTrials:
             GateTrials(name, _trial(only), _trial(rest))
             for name, (only, rest) in made.gates.items()
         ),
+        largest_weight=made.largest_weight,
     )
 
 

@@ -14,6 +14,7 @@ from hil.verdict.rules.accuracy import (
     total_loss,
     unlabelled,
 )
+from hil.verdict.rules.coarse_weights import coarse_weights
 from hil.verdict.rules.consequences import without_consequences
 from hil.verdict.rules.conversion import conversion
 from hil.verdict.rules.exactness import (
@@ -40,6 +41,7 @@ RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     preprocessing_differs,
     saturated_input,
     step_losses,
+    coarse_weights,
     total_loss,
     predominance,
     predominance_unlabelled,

@@ -69,6 +69,8 @@ def test_a_good_model_loses_little_and_layers_that_keep_a_scale_are_left_out() -
     assert names == {"conv1", "conv2", "conv3", "average", "dense1", "scores"}
     assert all(layer.only.logit_error < result.everything.logit_error
                for layer in result.layers.values())  # fmt: skip
+    # Weights are scaled by their largest one: it has the largest code.
+    assert {layer.largest_weight for layer in result.layers.values()} == {127, None}
 
 
 @pytest.mark.parametrize("name", ["conv2", "dense1"])

@@ -98,3 +98,33 @@ def test_an_input_cut_off_is_the_cause_of_a_loss_and_a_note_where_there_is_none(
     assert told.remedy is not None
     assert told.remedy.startswith("calibrate again")
     assert not [f for f in diagnose(replace(lossy, input_saturated=0.05)) if f.location == "input"]
+
+
+def coarse(lost: int, code: int | None = 1, alone: float = 0.59) -> list[Finding]:
+    """`lost` windows fewer are right in int8, each its own recording's; what is told of weights."""
+    wrong = answers(300, range(lost))
+    run = with_answers(good_run(), float=answers(300), pruned=answers(300), int8=wrong)
+    layers = (
+        trials("layer0", 0.02, largest_weight=127),
+        trials("layer1", 0.5, only_weights=Trial(270, alone), largest_weight=code),
+    )
+    made = QuantizationTrials(300, Trial(300, 0.0), Trial(300 - lost, 0.6), layers)
+    told = diagnose(replace(run, trials=made))
+    return [f for f in told if (f.stage, f.cause) == ("quantization", "weights")]
+
+
+def test_weights_of_few_codes_are_blamed_where_int8_measured_worse() -> None:
+    (told,) = coarse(lost=9)  # of one recording: no test is sure of that
+    assert (told.severity, told.location) == ("problem", "layer1")
+    assert "3 of their 255 codes" in told.headline
+    assert "no more than chance" in told.evidence[1]
+
+
+def test_weights_of_few_codes_that_cost_nothing_are_a_note() -> None:
+    (told,) = coarse(lost=0)
+    assert (told.severity, told.above_limit) == ("note", False)
+
+
+@pytest.mark.parametrize("changes", [{"code": 127}, {"code": None}, {"alone": 0.3}])
+def test_weights_that_are_fine_or_matter_little_are_not_mentioned(changes: dict[str, Any]) -> None:
+    assert coarse(lost=9, **changes) == []
