@@ -18,8 +18,8 @@ from hil.links import BOARD_LINKS
 
 #: The firmware heeds the second break, of 0.1 s later by its own clock (link.h), which a busy host
 #: may take longer for.
-BREAKS = 4
-BREAK_GAP_S = 1.0
+BREAKS = 20
+BREAK_GAP_S = 0.25
 
 
 def _unicorn_version() -> str:

@@ -6,24 +6,20 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from elftools.elf.elffile import ELFFile
 from fake_device import MODEL
 
 from hil.backend import hardware
-from hil.backend.embedded import EmbeddedBackend
 from hil.backend.hardware import HardwareBackend
 from hil.backend.host import build_host
 from hil.board import load_board
 from hil.device import Device
-from hil.errors import LinkError, NoAnswerError
 from hil.record import Run
 from hil.run.steps import Job, Options, prepare, run_on
-from hil.run.target import Target, Wanted, connect
+from hil.run.target import Target
 from hil.verdict.diagnose import diagnose
 
 BOARD = load_board("nano33")
@@ -167,34 +163,3 @@ def test_a_board_that_hangs_and_is_reset_by_hand_is_a_fault(usb: Usb, job: Job) 
     assert run.fault.startswith("no answer for 0.5 s: ")
     assert "the run went on" in run.fault
     assert "device/fault" in problems(run)
-
-
-def test_emulated_firmware_that_hangs_is_reset_and_gone_on_with(job: Job) -> None:
-    options = replace(OPTIONS, backend="embedded")
-    with connect(BOARD, Wanted("embedded"), job.folder, lambda _: None) as target:
-        backend = target.backend
-        assert isinstance(backend, EmbeddedBackend)
-        assert target.elf is not None
-        with target.elf.open("rb") as file:
-            (found,) = (
-                ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name("model_reset")
-            )
-        address = int(found["st_value"]) & ~1
-        code = backend.request("peek", address=address, size=2)["data"]
-        backend.request("poke", address=address, data="fee7")  # b . : an endless loop
-        revive = backend.revive
-
-        def mend_and_revive(error: LinkError) -> Any:
-            assert isinstance(error, NoAnswerError)
-            backend.request("poke", address=address, data=code)
-            return revive(error)
-
-        backend.revive = mend_and_revive  # type: ignore[method-assign]
-        device = Device(backend.transport, patience=1.0)
-        identity = device.identify()
-        run = run_on(replace(target, device=device, identity=identity), options, job)
-    assert run.incomplete is None
-    assert run.fault is not None
-    assert "no answer for 1 s: embedded emulator" in run.fault
-    assert all(layer.differing == 0 for layer in run.device_layers)
-    assert problems(run) == {"device/fault"}

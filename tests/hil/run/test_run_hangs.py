@@ -1,0 +1,331 @@
+"""Whole runs on real firmware that hangs in mid-run: restarted by breaks, told, and gone on with.
+
+The endless loop is planted in the emulated flash before a request, and taken out once the board has
+restarted, as if what it hung on had been a rare accident.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+from elftools.elf.elffile import ELFFile
+from fake_device import MODEL
+
+from hil.backend import hardware
+from hil.backend.base import Transport
+from hil.backend.embedded import EmbeddedBackend
+from hil.backend.hardware import HardwareBackend
+from hil.board import Board, load_board
+from hil.device import Device
+from hil.errors import LinkError, NoAnswerError
+from hil.firmware.build import build
+from hil.record import Run
+from hil.report.page import render
+from hil.run.steps import Job, Options, prepare, run_on
+from hil.run.target import Target
+from hil.verdict.diagnose import diagnose
+
+pytest.importorskip("unicorn")
+
+BOARDS = ("nano33", "sensortile")
+FOR_EVER = "fee7"  # b .
+#: Of the board's answer; an emulator on a busy host takes most of it.
+PATIENCE_S = 1.0
+
+
+def options(board: Board, backend: str) -> Options:
+    return Options(
+        board=board, backend=backend, port=None, model=MODEL, vectors=None, limit=6,
+        max_drop=2.0, command="", quiet=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def job() -> Job:
+    return prepare(options(load_board("nano33"), "embedded"))
+
+
+class Loop:
+    """An endless loop at the model's start, planted and taken out."""
+
+    def __init__(self, backend: EmbeddedBackend, elf: Path) -> None:
+        with elf.open("rb") as file:
+            table = ELFFile(file).get_section_by_name(".symtab")
+            (found,) = table.get_symbol_by_name("model_reset")
+        self.address = int(found["st_value"]) & ~1
+        self._backend = backend
+        self._code = backend.request("peek", address=self.address, size=2)["data"]
+
+    def plant(self) -> None:
+        self._backend.request("poke", address=self.address, data=FOR_EVER)
+
+    def take_out(self) -> None:
+        self._backend.request("poke", address=self.address, data=self._code)
+
+
+def before_write(transport: Transport, at: int, event: Callable[[], None]) -> None:
+    """Let `event` happen before the `at`th write."""
+    write, left = transport.write, at
+
+    def counted(data: bytes) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            event()
+        write(data)
+
+    transport.write = counted  # type: ignore[method-assign]
+
+
+def measure(board: Board, via: str, job: Job, hangs_at: int) -> tuple[Run, list[str], int]:
+    """Run on the embedded emulator; return the record, what was said, and where the loop lies."""
+    backend, elf, said = EmbeddedBackend(via=via), build(board, None), list[str]()
+    transport = backend.open(board, elf, None)
+    try:
+        loop = Loop(backend, elf)
+        revive = backend.revive
+
+        def revive_and_mend(error: LinkError) -> Transport:
+            try:
+                return revive(error)
+            finally:
+                loop.take_out()
+
+        backend.revive = revive_and_mend  # type: ignore[method-assign]
+        device = Device(transport, patience=PATIENCE_S)
+        target = Target(board, backend, device, device.identify(), elf)
+        before_write(transport, hangs_at, loop.plant)
+        return run_on(target, options(board, "embedded"), job, said.append), said, loop.address
+    finally:
+        backend.close()
+
+
+def results(run: Run) -> Any:
+    """Return all of a record that a hang must not change."""
+    return [c.scores for c in run.columns], run.comparisons, run.device_layers, run.incomplete
+
+
+def problems(run: Run) -> set[str]:
+    return {f"{f.stage}/{f.cause}" for f in diagnose(run) if f.severity == "problem"}
+
+
+@pytest.fixture(scope="module")
+def run_untouched(job: Job) -> Callable[[str], Run]:
+    @cache
+    def untouched(name: str) -> Run:
+        run, said, _ = measure(load_board(name), "uart", job, 10**9)
+        assert run.fault is None
+        assert said == []
+        return run
+
+    return untouched
+
+
+@pytest.mark.parametrize("via", ["uart", "usb"])
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_run_goes_on_after_a_hang_with_the_same_results(
+    name: str, via: str, job: Job, run_untouched: Callable[[str], Run]
+) -> None:
+    board = load_board(name)
+    untouched = run_untouched(name)
+    run, said, address = measure(board, via, job, 9)
+    assert results(run) == results(untouched)
+    assert run.fault is not None
+    told, place = run.fault.splitlines()
+    assert told.startswith(f"no answer for {PATIENCE_S:g} s: embedded emulator")
+    assert "the run went on" in told
+    assert place.startswith(f"a hang, which breaks on the line ended, at pc={address:#010x}")
+    assert any("trying to go on: restarting it" in line for line in said)
+    assert problems(run) == problems(untouched) | {"device/fault"}
+    assert f"{address:#010x}" in render([run], [diagnose(run)])
+
+
+def test_what_hears_no_break_gets_its_button_pressed(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupts that stay masked: cpsid i before the loop."""
+    monkeypatch.setattr("hil.backend.embedded.BREAKS", 4)
+    monkeypatch.setattr(f"{__name__}.FOR_EVER", "72b6fee7")
+    run, _, _ = measure(load_board("nano33"), "uart", job, 9)
+    assert run.incomplete is None
+    assert run.fault is not None
+    assert "a hang" not in run.fault, "nothing could note where it was"
+
+
+class EmulatedPort:
+    """pyserial's Serial, as far as it is used, with an emulated board behind it.
+
+    On USB a port ends when its board restarts; opened again, it is another.
+    """
+
+    def __init__(self, backend: EmbeddedBackend, usb: bool) -> None:
+        self._backend, self._usb = backend, usb
+        self._waiting = b""
+        self._restarted = self.has_gone = False
+
+    @property
+    def in_waiting(self) -> int:
+        if self.has_gone:
+            raise serial.SerialException("device disconnected")
+        return len(self._waiting)
+
+    def read(self, size: int) -> bytes:
+        if self.has_gone:
+            raise serial.SerialException("device disconnected")
+        self._waiting += self._backend.transport.read(0.02) if not self._waiting else b""
+        data, self._waiting = self._waiting[:size], self._waiting[size:]
+        return data
+
+    def write(self, data: bytes) -> None:
+        if self.has_gone:
+            raise serial.SerialException("device disconnected")
+        self._backend.transport.write(data)
+
+    def send_break(self) -> None:
+        if self._restarted:
+            return
+        self._backend.emulator.events.clear()
+        self._backend.request("break", via=self._backend.via)
+        event = self._backend.emulator.poll(0.3)
+        self._restarted = event is not None and event["event"] == "reset"
+        self.has_gone = self._usb and self._restarted
+
+    def close(self) -> None:
+        self._waiting = b""
+
+
+@dataclass
+class Listed:
+    """A port as pyserial lists it."""
+
+    vid: int | None
+    pid: int | None
+    device: str = "/dev/emulated"
+    serial_number: str = "ABC"
+    location: str | None = None
+    description: str = "board"
+    manufacturer: str | None = None
+    product: str | None = None
+    interface: str | None = None
+
+
+@pytest.mark.parametrize(("name", "via"), [("nano33", "usb"), ("sensortile", "uart")])
+def test_the_hardware_back_end_restarts_a_board_by_breaks(
+    name: str, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bootloader and no button: the same port, or on USB the one that comes back."""
+    board, emulated = load_board(name), EmbeddedBackend(via=via)
+    emulated.open(board, build(board, None), None)
+    opened: list[EmulatedPort] = []
+
+    def open_port(*_: object, **__: object) -> EmulatedPort:
+        opened.append(EmulatedPort(emulated, via == "usb"))
+        return opened[-1]
+
+    ids = board.usb_ids[0] if via == "usb" else (None, None)
+    monkeypatch.setattr(serial, "serial_for_url", open_port)
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [Listed(*ids)])
+    # By the host's clock an emulator may be slower than a board, and is never asked too often.
+    monkeypatch.setattr(hardware, "BREAKS", 20)
+    monkeypatch.setattr(hardware, "BREAK_GAP_S", 0.0)
+    monkeypatch.setattr(
+        HardwareBackend, "_restart_by_bootloader", lambda _: pytest.fail("breaks are enough")
+    )
+    backend = HardwareBackend()
+    try:
+        device = Device(backend.open(board, None, "/dev/emulated"), patience=PATIENCE_S)
+        before = device.identify()
+        loop = Loop(emulated, build(board, None))
+        loop.plant()
+        with pytest.raises(NoAnswerError) as caught:
+            list(device.infer([bytes(before.input_size)]))
+        transport = backend.revive(caught.value)
+        loop.take_out()
+        after = Device(transport)
+        identity, fault = after.identify(), after.last_fault()
+    finally:
+        backend.close()
+        emulated.close()
+    assert identity == replace(before, boot_id=before.boot_id + 1, reset_cause="HANG")
+    assert fault is not None
+    assert fault.pc == loop.address
+    assert len(opened) == 2
+    assert opened[0].has_gone == (via == "usb")
+
+
+# What a Nano's bootloader may do to a restart
+
+
+class Nano:
+    """A Nano on USB that heeds no break: touched, it is in its bootloader until that hears K#."""
+
+    def __init__(self, refusals: int) -> None:
+        self.program, self.bootloader = (Listed(*ids) for ids in load_board("nano33").usb_ids)
+        self.bootloader.device = "/dev/bootloader"
+        self.listed = self.program
+        self.refusals = refusals
+
+    def touch(self, _board: object, _device: object) -> Any:
+        self.listed = self.bootloader
+        return hardware.in_bootloader(load_board("nano33"))[0]
+
+    def open(self, port: str, *_: object, **__: object) -> Any:
+        if port != self.listed.device:
+            raise serial.SerialException(2, "could not open port")
+        if port == self.bootloader.device:
+            self.refusals -= 1
+            if self.refusals >= 0:
+                raise serial.SerialException(13, "Permission denied")
+        return self
+
+    in_waiting = 0
+
+    def read(self, _size: int) -> bytes:
+        time.sleep(0.001)
+        return b""
+
+    def write(self, data: bytes) -> None:
+        assert data == b"K#"
+        self.listed = self.program
+
+    def send_break(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def revived(nano: Nano, monkeypatch: pytest.MonkeyPatch) -> Transport:
+    for name in ("POLL_S", "BREAK_GAP_S", "LEAVE_S"):
+        monkeypatch.setattr(hardware, name, 0.01)
+    for name in ("BOOTLOADER_S", "REPLUG_S"):
+        monkeypatch.setattr(hardware, name, 0.5)
+    monkeypatch.setattr(serial, "serial_for_url", nano.open)
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [nano.listed])
+    monkeypatch.setattr("hil.upload.port.find_bootloader", nano.touch)
+    backend = HardwareBackend()
+    backend.open(load_board("nano33"), None, nano.program.device)
+    return backend.revive(NoAnswerError("no answer for 10 s"))
+
+
+def test_a_bootloaders_port_that_opens_late_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nano = Nano(refusals=3)
+    assert revived(nano, monkeypatch) is not None
+    assert nano.listed is nano.program
+    assert nano.refusals < 0
+
+
+def test_a_board_left_in_its_bootloader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = r"is in its bootloader \(/dev/bootloader.*: press its reset button once, then try again"
+    with pytest.raises(LinkError, match=said) as caught:
+        revived(Nano(refusals=10**6), monkeypatch)
+    assert "\n" not in str(caught.value)
