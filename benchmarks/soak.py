@@ -11,6 +11,8 @@ gesture classifier on a wrist makes them: eight hours are 57,600 windows.
 
     python -m benchmarks.soak --windows 1000000 --board nano33 --via usb --out benchmarks/soak.txt
 
+`--minutes` ends a run early, and what was streamed until then is counted.
+
 `--out` puts what was measured into a table, in the place of what the link had there.
 """
 
@@ -23,7 +25,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import product, takewhile
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +95,8 @@ def held_by(process: int) -> Held:
     return Held(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, files, threads)
 
 
-def soak(board_name: str, via: str, windows: int) -> Soak:
-    """Stream `windows` windows and hold every answer against the one that is known."""
+def soak(board_name: str, via: str, windows: int, minutes: float = inf) -> Soak:
+    """Stream `windows` windows, or for `minutes`; hold every answer against the one that is known."""
     board = load_board(board_name)
     backend = EmbeddedBackend(via=via)
     try:
@@ -108,11 +111,15 @@ def soak(board_name: str, via: str, windows: int) -> Soak:
         device = Device(line, timeout=0.05, patience=30.0)
         device.identify(deadline=30.0)
         processes = (os.getpid(), backend.emulator.pid)
-        stream = (inputs[i % DISTINCT] for i in range(windows))
+        deadline = time.monotonic() + 60 * minutes
+        numbers = takewhile(lambda _: time.monotonic() < deadline, range(windows))
+        stream = (inputs[i % DISTINCT] for i in numbers)
         replies = _shown(device.infer(stream), windows, f"{board_name}, {via}")
-        began, wrong, before = time.monotonic(), 0, [held_by(p) for p in processes]
+        began, done, wrong = time.monotonic(), 0, 0
+        before = [held_by(p) for p in processes]
         for i, reply in enumerate(replies):
             wrong += reply.output != known[i % DISTINCT]
+            done += 1
             if i == windows // 10:
                 before = [
                     replace(first, memory=held_by(p).memory)
@@ -121,7 +128,7 @@ def soak(board_name: str, via: str, windows: int) -> Soak:
         after = [held_by(p) for p in processes]
         return Soak(
             firmware=f"{identity.firmware_version} {identity.firmware_hash.hex()[:16]}",
-            windows=windows,
+            windows=done,
             wrong=wrong,
             frames=(line.frames["there"], line.frames["back"]),
             harmed=sum(line.harmed.values()),
@@ -178,6 +185,7 @@ def write_table(path: Path, command: str, new: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=20_000, help="for each link")
+    parser.add_argument("--minutes", type=float, default=inf, help="for each link, at most")
     parser.add_argument("--board", choices=board_names(), action="append", help="or all of them")
     parser.add_argument("--via", choices=BOARD_LINKS, action="append", help="or both links")
     parser.add_argument("--out", type=Path, help="the table to put the rows into")
@@ -185,7 +193,7 @@ def main() -> int:
     print(_line(tuple(name for name, _ in COLUMNS)))
     failed = False
     for board, via in product(args.board or board_names(), args.via or BOARD_LINKS):
-        soaked = soak(board, via, args.windows)
+        soaked = soak(board, via, args.windows, args.minutes)
         print(row(board, via, soaked), flush=True)
         failed |= soaked.wrong > 0 or soaked.leaks
         if args.out:
