@@ -96,7 +96,7 @@ def held_by(process: int) -> Held:
 
 
 def soak(board_name: str, via: str, windows: int, minutes: float = inf) -> Soak:
-    """Stream `windows` windows, or for `minutes`; hold every answer against the one that is known."""
+    """Stream `windows` windows, or for `minutes`, and hold every answer against the known one."""
     board = load_board(board_name)
     backend = EmbeddedBackend(via=via)
     try:
