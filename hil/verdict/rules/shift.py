@@ -209,7 +209,8 @@ def _data_step(run: Run) -> list[Finding]:
     evidence += _people(run)
     evidence += _outside(run.data_shift) if run.data_shift else []
     effect = Interval(-step.loss.value, -step.loss.high, -step.loss.low)
-    if not step.significant or step.loss.value <= 0:
+    # Exchanged recordings take those of few windows for those of many: the interval must agree.
+    if not step.significant or step.loss.low <= 0:
         return [_no_more_than_chance(run, step, evidence, effect)]
     return [
         (problem if step.loss.low * 100 > run.max_drop else note)(

@@ -144,6 +144,21 @@ def test_held_out_recordings_that_do_better_are_blamed_on_the_data() -> None:
     assert "whole recordings exchanged between both: p = 0.000" in " ".join(found.evidence)
 
 
+def test_a_test_that_few_windows_a_recording_made_sharp_is_not_believed_alone() -> None:
+    """Two of 48 windows wrong, three a recording; the held-out ones have 25 a recording."""
+    bad = answers(48, (0, 3))
+    run = with_answers(good_run(48), **dict.fromkeys(
+        ("float", "pruned", "int8", "device", "device_raw"), bad))  # fmt: skip
+    run = replace(run, windows=replace(run.windows, recording=tuple(i // 3 for i in range(48)),
+                                       subject=("S1",) * 48))  # fmt: skip
+    run = with_held_out(run, (0, 100, 200), recordings=12)
+    step = steps(run)[0]
+    assert step.significant
+    assert step.loss.low < 0
+    (found,) = of_stage(run, "data")
+    assert found.severity == "ok"
+
+
 def test_a_new_person_is_told_from_a_new_recording() -> None:
     run = with_held_out(good_run(), wrong=range(0, 300, 12))
     assert since_known_people(run) is None
