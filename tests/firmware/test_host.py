@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hil.backend.host import HostBackend, build_host
 from hil.board import Board, load_board
 from hil.device import Device
 from hil.errors import LinkError, ToolError
-from hil.firmware.recipe import source_hash
+from hil.firmware.recipe import REFERENCE_MODEL_DIR, source_hash
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,52 @@ def test_it_says_who_it_is(backend: HostBackend, program: Path) -> None:
     assert identity.reset_cause == "POWER_ON"
     assert identity.layer_count > 0
     assert backend.crash_report() is None
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from hil.backend.host import HostBackend
+from hil.board import load_board
+from hil.wire.frame import Frame, encode
+from hil.wire.messages import InferRequest
+backend = HostBackend()
+transport = backend.open(load_board("nano33"), Path(sys.argv[1]), None)
+request = InferRequest(0, bytes(300))
+transport.write(encode(Frame(request.TYPE, 1, request.encode())))
+assert not transport.read(0.5)
+print(backend._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_one_that_hangs_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
+    code = tmp_path / "model"
+    shutil.copytree(REFERENCE_MODEL_DIR, code)
+    model = (code / "model.c").read_text()
+    start = "void model_reset(void) {\n"
+    assert start in model
+    (code / "model.c").write_text(model.replace(start, start + "    for (;;)\n        ;\n"))
+    hangs = build_host(load_board("nano33"), None, code=code)
+    harness = subprocess.Popen([sys.executable, "-c", PARENT, str(hangs)], stdout=subprocess.PIPE)
+    assert harness.stdout is not None
+    with harness.stdout:
+        pid = int(harness.stdout.readline())
+    assert runs(pid)
+    harness.kill()
+    harness.wait(30)
+    deadline = time.monotonic() + 30
+    while runs(pid):
+        assert time.monotonic() < deadline, "it goes on without its harness"
+        time.sleep(0.05)
 
 
 def test_it_answers_over_a_pty(program: Path) -> None:

@@ -1,7 +1,8 @@
 /* hal.h on a POSIX host: the same firmware as a process, for sanitizers, fuzzers and debuggers.
  *
  * The link is the file descriptor that TINYHIL_FD names (a socket or a pty), else a pty whose name
- * is printed. It ends when the other end closes. Cycles are nanoseconds, and clock_hz says so:
+ * is printed. It ends when the other end closes, and on a descriptor that it was given, when its
+ * parent is gone, though it hang. Cycles are nanoseconds, and clock_hz says so:
  * they mean nothing for a board. A reset runs the program anew on the same descriptor. */
 #define _XOPEN_SOURCE 700
 
@@ -10,9 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +31,7 @@ static int line;
 static bool line_full; /* the last write was cut short */
 static uint32_t boot_id;
 static uint8_t reset_cause;
+static pid_t parent;
 
 static _Noreturn void die(const char *what) {
     perror(what);
@@ -65,7 +69,25 @@ static uint32_t now(void) {
     return (uint32_t)time.tv_sec * NANOSECONDS + (uint32_t)time.tv_nsec;
 }
 
+static void end_with_parent(int number) {
+    (void)number;
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+}
+
+/* Look once a second, or not any more. */
+static void watch_parent(bool on) {
+    const struct timeval period = {.tv_sec = on};
+    const struct itimerval timer = {period, period};
+    struct sigaction action = {.sa_handler = end_with_parent, .sa_flags = SA_RESTART};
+    parent = getppid();
+    if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
+        die("timer");
+}
+
 void hal_init(void) {
+    if (getenv("TINYHIL_FD"))
+        watch_parent(true);
     line = getenv("TINYHIL_FD") ? (int)number_from("TINYHIL_FD", 0) : open_pty();
     boot_id = number_from("TINYHIL_BOOT", now() ^ (uint32_t)getpid());
     reset_cause = (uint8_t)number_from("TINYHIL_RESET_CAUSE", WIRE_RESET_CAUSE_POWER_ON);
@@ -154,6 +176,7 @@ static void pass_on(const char *variable, uint32_t value) {
 
 _Noreturn void hal_reset(void) {
     char *const arguments[] = {"firmware", NULL};
+    watch_parent(false); /* a timer outlives execve, its handler does not */
     pass_on("TINYHIL_FD", (uint32_t)line);
     pass_on("TINYHIL_BOOT", boot_id + 1U);
     pass_on("TINYHIL_RESET_CAUSE", WIRE_RESET_CAUSE_SOFTWARE);
