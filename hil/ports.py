@@ -2,7 +2,8 @@
 
 A USB id that its vendor gave to everybody (ST's 0483:5740) makes no board: there the device must
 also name this firmware as its maker. That is read from its descriptors, which the system has: to
-open a port raises its DTR, and some firmware takes that, or a touch, for an order.
+open a port raises its DTR, and some firmware takes that, or a touch, for an order. (Windows tells
+its driver's maker instead: there such a board needs --port.)
 """
 
 from __future__ import annotations

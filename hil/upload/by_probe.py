@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +20,14 @@ from hil.board import BOARDS_DIR, board_names
 from hil.errors import InputError, ToolError, clean
 from hil.strict_json import read_json
 from hil.upload.debug_probes import CMSIS_DAP, ST_LINK, choose, probes
-from hil.upload.outcome import outcome
+from hil.upload.outcome import outcome, run_tool
 
 #: What a serial number may have to be put on a command line, and into openocd's script. Some old
 #: ST-LINK/V2 have other bytes in theirs; their firmware's update mends that.
 PLAIN: Final = re.compile(r"[\w.:-]{1,80}", re.ASCII)
+
+#: After a failure: a probe needs nothing of what is in flash.
+AGAIN: Final = "look at the probe's wires and the board's power, then upload again"
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     a = parser.parse_args(argv)
 
     def upload() -> int:
-        wanted = command(a.board, a.protocol, a.folder, a.port, a.scripts)
-        return subprocess.run(wanted, check=False).returncode
+        return run_tool(command(a.board, a.protocol, a.folder, a.port, a.scripts), AGAIN)
 
     return outcome(upload)
 

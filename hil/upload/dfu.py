@@ -24,11 +24,13 @@ from hil import ports
 from hil.board import Board, load_board
 from hil.errors import InputError, LinkError, ToolError, clean
 from hil.ports import Port
-from hil.upload.outcome import outcome
+from hil.upload.outcome import outcome, run_tool
 from hil.upload.port import POLL_S, RESTART_TIMEOUT_S, touch
 
 #: What helps where a touch does not: the ROM looks at this pin as the chip starts.
 BY_HAND: Final = "start it with BOOT0 high, or upload by a debug probe (upload_protocol)"
+#: After a failure: the ROM stays, whatever is in flash.
+AGAIN: Final = f"the board waits in DFU for the next upload; after a reset, {BY_HAND}"
 
 #: What `dfu-util -l` says of each memory of a device in DFU; the first is the flash.
 FOUND: Final = re.compile(
@@ -152,8 +154,7 @@ def main(argv: list[str] | None = None) -> int:
             raise ToolError("dfu-util is not on PATH; upload_protocol in platformio.ini chooses")
         found = find(load_board("sensortile"), program, args.port)
         print(f"uploading to the board {found}", flush=True)
-        command = [program, "-p", found.path, *args.command[1:]]
-        return subprocess.run(command, check=False).returncode
+        return run_tool([program, "-p", found.path, *args.command[1:]], AGAIN)
 
     return outcome(upload)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from hil.errors import TinyhilError
@@ -24,3 +26,14 @@ def outcome(action: Callable[[], int]) -> int:
         told = "interrupted: the board may hold half an image, and takes the next upload"
         print(f"\n{UPLOADER_SAYS}{told}", file=sys.stderr)
         return INTERRUPTED
+
+
+def run_tool(command: Sequence[str], again: str) -> int:
+    """Run another's uploader, which speaks for itself; return its exit code.
+
+    again: how the board is uploaded to after a failure.
+    """
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        print(f"{UPLOADER_SAYS}{Path(command[0]).name} ended with {code}; {again}", file=sys.stderr)
+    return code

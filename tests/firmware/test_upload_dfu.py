@@ -83,7 +83,10 @@ def plug(monkeypatch: pytest.MonkeyPatch, *devices: str, maker: str = MAKER) -> 
 
 
 def test_a_running_board_is_touched_and_known_by_its_socket(
-    touched: list[str], tool: Tool, monkeypatch: pytest.MonkeyPatch
+    touched: list[str],
+    tool: Tool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     plug(monkeypatch, "/dev/a")
     unready = rom("1-0", "UNKNOWN", "UNKNOWN")  # udev has not come to it
@@ -91,6 +94,10 @@ def test_a_running_board_is_touched_and_known_by_its_socket(
     assert dfu.main(["dfu-util", "-a", "0"]) == 7, "dfu-util's own exit code"
     assert touched == ["/dev/a"]
     assert tool.uploads == ["-p 1-0 -a 0"]
+    told = (
+        "upload: dfu-util ended with 7; the board waits in DFU for the next upload; after a reset"
+    )
+    assert capsys.readouterr().err.startswith(told), "a failure says how to go on"
 
 
 def test_one_that_waits_in_dfu_is_taken_as_it_is(
