@@ -26,6 +26,8 @@ MAX_VALUES: Final = 2**27
 #: Of all layers, in elements of constants that they read, shared ones each time: sixteen times the
 #: flash of the larger board. It bounds the time that they take here.
 MAX_CONSTANTS: Final = 2**24
+#: Of all layers, in rows of weights; what says how to scale them takes 12 bytes a row at least.
+MAX_ROWS: Final = 2**19
 #: Of one constant, in elements: four times that flash. It bounds the memory.
 MAX_CONSTANT: Final = 2**22
 #: Of one activation, in bytes: sixteen times the RAM of the larger board.
@@ -36,6 +38,9 @@ MAX_REASONS: Final = 100
 
 #: Operators that move values without reading them.
 MOVING: Final = frozenset({*shape.INPUTS, *view.VIEWS, "CONCATENATION", "PACK"})
+
+#: Operators whose outputs are scaled by channel.
+WITH_ROWS: Final = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 #: Operators that remember; their own checks say which of their inputs are states.
 STATEFUL: Final = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"})
@@ -94,13 +99,19 @@ def _too_much(graph: Graph) -> Iterator[str]:
     inputs = (graph.tensors[i] for op in graph.ops for i in op.inputs if i != ABSENT)
     sizes = [tensor.elements for tensor in inputs if tensor.data is not None]
     values = sum(graph.tensors[i].elements for op in graph.ops for i in op.outputs)
+    rows = sum(graph.output_of(op).shape[-1] for op in graph.ops if _has_rows(graph, op))
     for what, count, most in (
         ("has a constant of {} elements", max(sizes, default=0), MAX_CONSTANT),
         ("its layers read {} elements of constants", sum(sizes), MAX_CONSTANTS),
+        ("its layers have {} rows of weights", rows, MAX_ROWS),
         ("its layers make {} values", values, MAX_VALUES),
     ):
         if count > most:
             yield f"{what.format(count)}, more than {most}"
+
+
+def _has_rows(graph: Graph, op: Op) -> bool:
+    return op.name in WITH_ROWS and bool(op.outputs) and bool(graph.output_of(op).shape)
 
 
 def _reasons(graph: Graph) -> Iterator[str]:

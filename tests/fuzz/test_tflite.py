@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from hil.board import PROJECT_DIR
-from tests.fuzz.tflite import HangError, allowed, limits, status
+from tests.fuzz.structures import random_graph
+from tests.fuzz.tflite import HangError, allowed, limits, status, use
 
 CASES = 400
 
@@ -27,7 +28,7 @@ def test_damaged_models_are_accepted_or_refused_in_one_line() -> None:
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     found = re.fullmatch(
-        r"(\d+) damaged files: (\d+) accepted, (\d+) refused, no finding; (\d+) MB used at most\n",
+        r"(\d+) files: (\d+) accepted, (\d+) refused, no finding; (\d+) MB used at most\n",
         ran.stdout,
     )
     assert found, ran.stdout
@@ -37,6 +38,20 @@ def test_damaged_models_are_accepted_or_refused_in_one_line() -> None:
     assert accepted > CASES // 20
     assert refused > CASES // 4
     assert 0 < most < 256 + 10
+
+
+def test_files_that_ask_for_much_are_bounded_in_memory_and_time() -> None:
+    command = [sys.executable, "-m", "tests.fuzz.tflite", "--hostile"]
+    ran = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert re.fullmatch(r"\d\d files that ask for much, no finding; \d+ MB used\n", ran.stdout)
+
+
+def test_random_graphs_are_the_same_from_the_same_seed_and_not_all_refused() -> None:
+    graphs = [random_graph(seed) for seed in range(12)]
+    assert graphs == [random_graph(seed) for seed in range(12)]
+    accepted = sum(map(use, graphs))
+    assert 0 < accepted < len(graphs)
 
 
 def test_a_case_that_uses_too_much_memory_is_a_finding() -> None:

@@ -6,7 +6,8 @@ No crash, no hang, no memory beyond 10 × the file's size + 256 MB: every case e
 one InputError of one line. Memory is bounded twice: address space is not given out beyond that
 (RLIMIT_AS), and the pages that a case really used at most (VmHWM) are looked at after it. Without
 files: the committed models, MLPerf Tiny's where TINYHIL_MLPERF_DIR names their folder, and small
-models of every operator. The first finding ends it, with the case's seed.
+models of every operator; between them graphs made at random (tests/fuzz/structures.py). The first
+finding ends it, with the case's seed. --hostile: the worst structures that are known instead.
 """
 
 # ruff: noqa: E402 - numpy starts its threads when it is imported
@@ -39,13 +40,15 @@ from pipeline.tflite import parse_tflite
 from pipeline.verify import verify
 from tests.engine.drawn import MODELS, drawn
 from tests.fuzz.mutate import damaged
+from tests.fuzz.structures import HOSTILE, random_graph
 
 #: Of one case, as the processor works for it; the slowest real model takes two. A busy machine may
 #: take many times as long, but what waits for ever must end too.
 SECONDS = 30
 WAITED = 1800
-#: Larger models are read, verified and emitted, not run.
-MAX_MACS = 2**22
+#: Larger models are read, verified and emitted, not run: the interpreter keeps every value it
+#: makes, eight bytes each while it works.
+MAX_MACS = MAX_VALUES = 2**22
 
 
 class HangError(Exception):
@@ -66,7 +69,9 @@ def use(data: bytes, goal: str = "speed") -> bool:
         if "\n" in str(refused):
             raise ValueError("a refusal of more than one line") from refused
         return False
-    if sum(OPERATORS[op.name].macs(graph, op) for op in graph.ops) <= MAX_MACS:
+    macs = sum(OPERATORS[op.name].macs(graph, op) for op in graph.ops)
+    values = sum(graph.output_of(op).elements for op in graph.ops)
+    if macs <= MAX_MACS and values <= MAX_VALUES:
         source = graph.tensors[graph.inputs[0]]
         run(graph, np.zeros((1, *source.shape), source.dtype))
     return True
@@ -124,6 +129,26 @@ def models() -> list[bytes]:
     return [path.read_bytes() for path in paths] + list(small)
 
 
+def case(files: list[bytes], seed: int) -> bytes:
+    """Return the bytes of a case: a damaged file, or one of three a graph made at random."""
+    if seed % 3:
+        return damaged(files[seed % len(files)], seed)
+    return random_graph(seed) if seed % 2 else damaged(random_graph(seed), seed)
+
+
+def hostile(before: int) -> int:
+    """Use the files that ask for much; return the most bytes used. Raises for a finding."""
+    most = 0
+    for i, (what, (make, good)) in enumerate(tqdm(HOSTILE.items(), unit="file", disable=None)):
+        data, seen = make(), list[int]()
+        with limits(len(data), before, seen):
+            accepted = use(data, GOALS[i % len(GOALS)])
+        if accepted != good:
+            raise ValueError(f"{what}: {'accepted' if accepted else 'refused'}")
+        most = max(most, *seen)
+    return most
+
+
 def fuzz(
     files: list[bytes], first: int, cases: int, deadline: float, before: int
 ) -> tuple[int, int, int]:
@@ -135,14 +160,14 @@ def fuzz(
     for seed in tqdm(range(first, first + cases), unit="case", disable=None):
         if time.monotonic() > deadline:
             break
-        data = damaged(files[seed % len(files)], seed)
+        data = case(files, seed)
         try:
             seen: list[int] = []
             with limits(len(data), before, seen):
                 accepted += use(data, GOALS[seed % len(GOALS)])
             most = max(most, *seen)
         except BaseException:
-            print(f"seed {seed}, file {seed % len(files)} of {len(files)}", file=sys.stderr)
+            print(f"seed {seed}", file=sys.stderr)
             raise
         done += 1
     return done, accepted, most
@@ -155,16 +180,21 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0, help="of the first case")
     parser.add_argument("--cases", type=int, default=10**9)
+    parser.add_argument("--hostile", action="store_true", help="only the files that ask for much")
     args = parser.parse_args()
     before = status("VmRSS")
     files = [path.read_bytes() for path in args.files] or models()
     for data in files:
         if not use(data):  # also loads everything that is loaded once
             raise SystemExit("a file is refused as it is")
+    if args.hostile:
+        most = hostile(before)
+        print(f"{len(HOSTILE)} files that ask for much, no finding; {most / 2**20:.0f} MB used")
+        return 0
     deadline = time.monotonic() + 60 * args.minutes
     done, accepted, most = fuzz(files, args.seed, args.cases, deadline, before)
     print(
-        f"{done} damaged files: {accepted} accepted, {done - accepted} refused, no finding; "
+        f"{done} files: {accepted} accepted, {done - accepted} refused, no finding; "
         f"{most / 2**20:.0f} MB used at most"
     )
     return 0
