@@ -19,6 +19,7 @@ from pipeline.emit_c import (
     sparse_conv,
     sparse_fully_connected,
 )
+from pipeline.emit_c.dense_cost import dense_cost
 from pipeline.emit_c.layer import Context, Emitter
 from pipeline.emit_c.sparse import Cost
 from pipeline.ir import Graph, Op
@@ -38,7 +39,7 @@ TWINS: Final[dict[str, Callable[[Graph, Op], Emitter | str]]] = {
 #: A kernel for pruned layers and its cost, fastest first; or why there is none.
 Variants = list[tuple[Emitter, Cost]] | str
 
-#: Operator → its kernels for single weights, for pairs of them, and what the dense one costs.
+#: Operator → its kernels for single weights and for pairs of them.
 PRUNED: Final[dict[str, dict[str, Callable[[Graph, Op], Variants]]]] = {
     "CONV_2D": {"sparse": sparse_conv.variants, "in pairs": pairs.VARIANTS["CONV_2D"]},
     "FULLY_CONNECTED": {
@@ -46,11 +47,6 @@ PRUNED: Final[dict[str, dict[str, Callable[[Graph, Op], Variants]]]] = {
         "in pairs": pairs.VARIANTS["FULLY_CONNECTED"],
     },
 }
-DENSE_COST: Final = {
-    "CONV_2D": sparse_conv.dense_cost,
-    "FULLY_CONNECTED": sparse_fully_connected.dense_cost,
-}
-
 #: Instructions that are worth less flash, relative to those of the fastest kernel.
 LESS_FLASH: Final = 1.1
 
@@ -168,7 +164,7 @@ def _with_pruned(graph: Graph, op: Op, dense: list[Choice]) -> list[Choice]:
     found = {form: of(graph, op) for form, of in PRUNED[op.name].items()}
     usable = {form: v for form, v in found.items() if not isinstance(v, str)}
     costs = {form: v[0][1] for form, v in usable.items()}
-    costs["dense"] = DENSE_COST[op.name](graph, op)
+    costs["dense"] = dense_cost(graph, op, dense[0].emitter)
     enough = LESS_FLASH * min(cost.instructions for cost in costs.values())
     fast = [form for form, cost in costs.items() if cost.instructions <= enough]
     best = min(fast, key=lambda form: (costs[form].flash, costs[form].instructions))

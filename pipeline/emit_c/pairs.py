@@ -29,6 +29,9 @@ MAX_GAP: Final = 255
 POSITIONS: Final = 8
 #: Most inputs of a FULLY_CONNECTED: a pair's place is a byte.
 MAX_DEPTH: Final = 2 * (MAX_GAP + 1)
+#: Instructions of a row's codes, at eight positions of a CONV_2D and of a FULLY_CONNECTED.
+CONV_CODES: Final = {"NN_FINISH_FLOOR": 85, "NN_FINISH_FULL": 88, "NN_FINISH_CLAMP": 136}
+CODES: Final = {"NN_FINISH_FLOOR": 20, "NN_FINISH_FULL": 26, "NN_FINISH_CLAMP": 33}
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,27 +167,32 @@ def _limits(graph: Graph, op: Op, pairs: Pairs) -> str | None:
 def _conv_variants(graph: Graph, op: Op) -> list[tuple[Emitter, Cost]] | str:
     """Return the emitter of a CONV_2D and its cost, or why it cannot be computed.
 
-    Per row × 8 positions: 17 a pair of weights and 105 besides; writing the input anew takes 3 a
-    byte.
+    Per row × 8 positions: 16 a pair of weights, 11 where four are left, and the codes; writing the
+    input anew takes 4.6 a byte. As in dense_cost.py.
     """
     shape = conv_shape(graph, op)
     if not _is_line(shape) or shape.depth % 2:
         return "not an even number of channels along one line of inputs without padding"
     rows, pairs = graph.output_of(op).shape[3], _conv_pairs(graph, op)
-    blocks, source = -(-shape.columns.out // POSITIONS), graph.need(op, 0).elements
-    instructions = blocks * (17 * sum(pairs.counts) + 105 * rows) + 3 * source
+    blocks, left = divmod(shape.columns.out, POSITIONS)
+    few = 0 < left <= POSITIONS // 2
+    codes = CONV_CODES[scales_of(graph, op).finish] * rows
+    instructions = (blocks + (left > 0) - few) * (16 * sum(pairs.counts) + codes)
+    instructions += few * (11 * sum(pairs.counts) + codes * 3 // 4)
+    instructions += round(4.6 * graph.need(op, 0).elements)
     emitter = Emitter("nn_conv_2d_pairs.h", _conv, _lines_bytes, leads=consumed)
     return _limits(graph, op, pairs) or [(emitter, Cost(instructions, pairs.bytes))]
 
 
 def _fully_connected_variants(graph: Graph, op: Op) -> list[tuple[Emitter, Cost]] | str:
-    """Return the emitter of a FULLY_CONNECTED and its cost: 8 a pair, 25 a row."""
+    """Return the emitter of a FULLY_CONNECTED and its cost: 8 a pair, and the codes of each row."""
     rows, depth = graph.need(op, 1).shape
     if depth % 2 or depth > MAX_DEPTH:
         return f"an odd number of inputs, or more than {MAX_DEPTH}"
     pairs = _fully_connected_pairs(graph, op)
     batch = graph.output_of(op).elements // rows
-    cost = Cost(batch * (8 * sum(pairs.counts) + 25 * rows), pairs.bytes)
+    codes = CODES[scales_of(graph, op).finish] * rows
+    cost = Cost(batch * (8 * sum(pairs.counts) + codes), pairs.bytes)
     emitter = Emitter("nn_fully_connected_pairs.h", _fully_connected)
     return _limits(graph, op, pairs) or [(emitter, cost)]
 

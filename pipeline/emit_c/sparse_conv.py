@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.emit_c.layer import Context, Emitter, LayerCode, numbers, struct
 from pipeline.emit_c.overlap import Leads
 from pipeline.emit_c.packed_matrix import ConvShape, conv_shape, finish_rows, scales_of
-from pipeline.emit_c.packing import Scales, largest_sums, leaves_input, shifts_fit
+from pipeline.emit_c.packing import Scales, largest_sums, shifts_fit
 from pipeline.emit_c.sparse import Cost, Taps, stream_array, taps_by_gaps
 from pipeline.emit_c.text import array, shape_text
 from pipeline.ir import Graph, Op
@@ -22,9 +22,8 @@ from pipeline.place import ANYWHERE
 TOGETHER: Final = 4
 #: Largest sum that leaves the neighbour in its word alone (nn_sparse.h).
 LANE_LIMIT: Final = 2**20 - 1
-#: Instructions for eight codes beyond those of a layer whose lowest code is that of 0.
-DENSE_FINISH: Final = {"NN_FINISH_FLOOR": 0, "NN_FINISH_FULL": 8, "NN_FINISH_CLAMP": 80}
-SPARSE_FINISH: Final = {"NN_FINISH_FLOOR": 0, "NN_FINISH_FULL": 4, "NN_FINISH_CLAMP": 48}
+#: Instructions of a row's codes at eight positions, and what is around its taps.
+CODES: Final = {"NN_FINISH_FLOOR": 84, "NN_FINISH_FULL": 92, "NN_FINISH_CLAMP": 158}
 #: Bytes of a `struct nn_sparse_row` less the two that count taps.
 ROW_BYTES: Final = 14
 
@@ -63,6 +62,19 @@ class Block:
         """Return the first position of each block of a row; the last one may overlap."""
         out = self.shape.columns.out
         return np.minimum(np.arange(0, out, self.positions), out - self.positions)
+
+    @property
+    def where(self) -> tuple[int, int, int]:
+        """Return how many lines of one image are inside the input, partly so, in no row of it."""
+        rows, columns = self.shape.rows, self.shape.columns
+        taps = np.arange(rows.out)[:, None] * rows.stride + np.arange(rows.kernel) * rows.dilation
+        there = (taps >= rows.pad) & (taps < rows.size + rows.pad)
+        past = (self.words - 1 + self.positions - self.pairs) * columns.stride
+        first = self.starts[:, None] * columns.stride - columns.pad + np.arange(self.phases)
+        whole = (first >= 0) & (first + past < columns.size)
+        each = self.shape.depth * int(there.sum())
+        inside, some = each * int(whole.sum()), each * whole.size
+        return inside, some - inside, self.shape.depth * whole.size * there.size - some
 
     def places(self) -> NDArray[np.int64]:
         """Return [kernel height, kernel width, channels]: the word of each input, flattened."""
@@ -192,37 +204,21 @@ def _leads(block: Block, graph: Graph, op: Op) -> Leads:
     return {0: int((written[:-1] - needed[1:]).max(initial=ANYWHERE))}
 
 
-def dense_cost(graph: Graph, op: Op) -> Cost:
-    """Return the cost of the packed kernel.
-
-    Per block of 4 rows × 2 positions: 12 a pair of inputs, 110 besides, more where codes are
-    clamped. Widening takes 4 a pair and 12 a kernel row, 30 where it may be outside.
-    """
-    shape, rows = conv_shape(graph, op), graph.output_of(op).shape[3]
-    positions = shape.batch * shape.rows.out * shape.columns.out
-    blocks = -(-positions // 2) * (rows // 4)
-    finish = 110 + DENSE_FINISH[scales_of(graph, op).finish]
-    patch = 4 * shape.pairs + shape.rows.kernel * (30 if shape.overhangs else 12)
-    instructions = blocks * (12 * shape.pairs + finish) + positions * patch
-    return Cost(instructions, 4 * shape.pairs * rows // 2)
-
-
 def _cost(block: Block, graph: Graph, op: Op) -> Cost:
-    """Return the cost of one way to cut the output into blocks.
+    """Return the cost of one way to cut the output into blocks, as in dense_cost.py.
 
-    Per four words, 9 a tap and 96 a row, more where codes are clamped; 8 a word of the lines, 16
-    where a row may be left, and 10 a line; half an instruction a constant code.
+    Per four words, 9.2 a tap, and the codes of each row; half an instruction a constant code; 182 a
+    block. A line takes 7.5 and 8 a word; 12 and 27 where it is partly inside, 16 where it is not.
     """
     scales = scales_of(graph, op)
     rows = _rows(_weights(graph, op), scales, block)
-    passes, finish = -(-block.pairs // TOGETHER), 96 + SPARSE_FINISH[scales.finish]
-    each = passes * (9 * len(rows.taps.stream) + finish * len(rows.channels))
-    word = 16 if leaves_input(block.shape.columns) else 8
-    each += block.lines * (word * block.words + 10)
+    passes, blocks = -(-block.pairs // TOGETHER), block.shape.rows.out * len(block.starts)
+    each = passes * (9.2 * len(rows.taps.stream) + CODES[scales.finish] * len(rows.channels)) + 182
     if rows.codes is not None:
-        each += block.positions * len(rows.codes) // 2
-    blocks = block.shape.batch * block.shape.rows.out * len(block.starts)
-    return Cost(blocks * each, rows.taps.bytes)
+        each += block.positions * len(rows.codes) / 2
+    line = np.array([7.5, 12, 12]) + block.words * np.array([8, 27, 16])
+    instructions = block.shape.batch * (blocks * each + float(line @ block.where))
+    return Cost(round(instructions), rows.taps.bytes)
 
 
 def variants(graph: Graph, op: Op) -> list[tuple[Emitter, Cost]] | str:
