@@ -1,12 +1,13 @@
 """One layer computed again under named wrong rules: which of them explains what a device gave?
 
 A rule explains a layer when it gives every byte of every window, so that none is named by
-resemblance. The families, the likelier first:
+resemblance (but an LSTM's unknown constants, asked for last, are fitted). The families:
 
     sums.py         what follows the sum of products: rounding, clamping, zero points, bias, width
     constants.py    weights, biases and gates read in another order, or from another place
     overlap.py      outputs written over the inputs that are still being read
     unwritten.py    outputs not written, where the memory holds what the input left
+    lstm.py         units of an LSTM with other constants, which are fitted: near every byte
 
 recover.py asks the other way round: what constants did the device compute with?
 """
@@ -19,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.hypotheses import constants, overlap, sums, unwritten
+from pipeline.hypotheses import constants, lstm, overlap, sums, unwritten
 from pipeline.hypotheses.layer import Guess, Layer
 from pipeline.ir import Graph
 
@@ -28,6 +29,7 @@ FAMILIES: Final[tuple[Callable[[Layer], Iterator[Guess]], ...]] = (
     constants.guesses,
     overlap.guesses,
     unwritten.guesses,
+    lstm.guesses,
 )
 
 

@@ -10,14 +10,22 @@ import pytest
 from numpy.typing import NDArray
 
 from hil.board import PROJECT_DIR
-from pipeline.hypotheses import explain, sums
+from pipeline.hypotheses import explain, lstm, sums
 from pipeline.hypotheses.layer import Layer
 from pipeline.hypotheses.recover import probes, recover
 from pipeline.hypotheses.sums import MATRIX, RULES, sums_of
 from pipeline.interp import run_layers
 from pipeline.ir import Graph, Op
 from pipeline.ops import OPERATORS
-from pipeline.plant.graph import layer, lose_bias, stale_weights, swap_gates, transpose_weights
+from pipeline.ops.lstm import lstm_of
+from pipeline.plant.graph import (
+    flip_weight_bits,
+    layer,
+    lose_bias,
+    stale_weights,
+    swap_gates,
+    transpose_weights,
+)
 from pipeline.verify import read_verified
 
 MODELS = PROJECT_DIR / "test_vectors" / "models"
@@ -122,6 +130,35 @@ def test_constants_in_another_order_are_told(
     found = told(name, place, made)
     assert found is not None
     assert found[0] == rule
+
+
+@pytest.mark.parametrize(("change", "amount"), [(lose_bias, 0.3), (flip_weight_bits, 8)])
+def test_other_constants_of_an_lstm_are_told_unit_by_unit(change: Any, amount: float) -> None:
+    graph, op, right = given("lstm", LSTM)
+    planted = change(graph, op, amount)
+    values = {k: v[:3] for k, v in VALUES["lstm"].items()}
+    made = OPERATORS[op.name].evaluate(planted, planted.ops[op.index], values)
+    some = dataclasses.replace(right, inputs=values, actual=made.reshape(3, -1))
+    (guess,) = lstm.guesses(some)
+    assert guess.rule == "other constants"
+    assert guess.explains(some)
+
+
+def test_an_lstm_that_is_none_has_no_other_constants() -> None:
+    """Units that forget their cell at every step are no LSTM's, whatever the constants."""
+    graph, op, right = given("lstm", LSTM)
+    shape = (len(WINDOWS), -1, lstm_of(graph, op).units)
+    made = right.actual.reshape(shape).copy()
+    made[:, 1:] = (made[:, 1:].astype(int) - made[:, :-1]).clip(-128, 127).astype(np.int8)
+    layer_ = dataclasses.replace(right, actual=made.reshape(len(WINDOWS), -1)).window(0)
+    (guess,) = lstm.guesses(layer_)
+    assert not guess.explains(layer_)
+
+
+def test_an_lstm_that_is_right_has_no_other_constants() -> None:
+    _, _, right = given("lstm", LSTM)
+    (guess,) = lstm.guesses(right)
+    assert not guess.explains(right)
 
 
 @pytest.mark.parametrize(("place", "offset"), [("dense2", 0), ("dense2", 3), ("dense1", -2)])

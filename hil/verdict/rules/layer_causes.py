@@ -31,6 +31,7 @@ RULE_CAUSES: Final = {
     "output zero point": "zero-point",
     "input zero point": "zero-point",
     "no bias": "stale-weights",
+    "other constants": "stale-weights",
     "dropped inputs": "kernel",
     "padding": "kernel",
     "layout": "kernel",
@@ -38,6 +39,8 @@ RULE_CAUSES: Final = {
     "overlap": "overwritten",
     "unwritten": "never-written",
 }
+#: Rules whose constants are not known, but fitted: near the bytes.
+FITTED: Final = ("other constants",)
 #: Layers that have weights.
 WITH_WEIGHTS: Final = (
     "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM",
@@ -172,6 +175,8 @@ def _rule(found: LayerEvidence) -> Cause | None:
         return None
     windows, words = plural(len(found.pairs), "window"), clean(found.explained.text, 120)
     text = f"the layer computed again with {words} gives the device's bytes in {windows}"
+    if found.explained.rule in FITTED:
+        text = f"{words}: fitted to its outputs in {windows}, they give most of those, but rounding"
     return Cause(RULE_CAUSES[found.explained.rule], (text,))
 
 

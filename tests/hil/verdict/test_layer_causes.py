@@ -103,6 +103,14 @@ def test_a_rule_that_gives_every_byte_beats_resemblance(rule: str, expected: str
     assert cause(run_with(one_channel(), explained=Explanation(rule, rule))) == expected
 
 
+def test_constants_that_were_fitted_are_said_to_be() -> None:
+    run = run_with(one_channel(), explained=Explanation("other constants", "other weights"))
+    (found,) = device_differs(run)
+    assert found.cause == "stale-weights"
+    assert "fitted to its outputs" in found.evidence[0]
+    assert "device's bytes" not in found.evidence[0]
+
+
 def test_state_and_repeats_come_before_patterns() -> None:
     kept = {"stateful": True, "remembers": True, "kept_state": True, "repeats": False}
     assert cause(run_with(single_steps(), **kept)) == "left-over-state"
