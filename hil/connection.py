@@ -110,6 +110,7 @@ class Connection:
             if self._rescue is None:
                 raise
             first, hello = self._bring_back(error, mend)
+            self._welcome(hello)
         following = (first + 1) % LAST_SEQUENCE + 1
         self._session = Session(following, timeout=self._timeout, patience=self._patience)
         self._session.credits = max(1, hello.credits)

@@ -7,9 +7,9 @@ the other, each instruction in a block of its own, so that the same calls give t
 the same number of executed instructions.
 
 What Renode does not show: the line's timing (bytes are there at once, so nothing is ever overrun
-or garbled), a cycle model (one instruction is one cycle, and the DWT counts instructions), and
-USB (no cable is plugged in; its nRF52840 controller has no OUT endpoints, and the STM32L476's is
-not modelled).
+or garbled, and there are no breaks), a cycle model (one instruction is one cycle, and the DWT
+counts instructions), and USB (no cable is plugged in; its nRF52840 controller has no OUT endpoints,
+and the STM32L476's is not modelled).
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from hil.backend.base import Counters, Transport
 from hil.backend.renode_link import RenodeLink, RenodeTransport
 from hil.backend.renode_process import RenodeProcess, Version, dotted, find, version
 from hil.board import Board
-from hil.errors import InputError, ToolError, clean
+from hil.errors import InputError, LinkError, NoAnswerError, ToolError, clean
 
 #: Virtual seconds in which the firmware starts and falls asleep; a core at work gets more.
 BOOT_S = 0.01
+
+#: Armv7-M Architecture Reference Manual, B3.2.4.
+ICSR, PENDSVSET = 0xE000ED04, 1 << 28
 
 
 def check_image(board: Board, elf: Path) -> None:
@@ -86,6 +89,17 @@ class RenodeBackend:
         self._link = RenodeLink(process.connection, process.last_error, process.cpu_error)
         self._transport = RenodeTransport(self._link)
         self._transport.run(BOOT_S)
+        return self._transport
+
+    def revive(self, error: LinkError) -> Transport:
+        """Restart firmware that hangs; a Renode that has ended stays so: `error`.
+
+        Renode's UARTs know no break. What its interrupt would do is done here: it makes PendSV
+        pending (firmware/src/port/cortex_m/link.c), which a core with interrupts masked ignores.
+        """
+        if not isinstance(error, NoAnswerError) or self._transport is None:
+            raise error
+        self.link.monitor(f"sysbus WriteDoubleWord {ICSR:#x} {PENDSVSET:#x}")
         return self._transport
 
     @property

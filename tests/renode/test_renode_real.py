@@ -24,7 +24,7 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.backend.renode import RenodeBackend
 from hil.board import PROJECT_DIR, load_board
 from hil.device import Device
-from hil.errors import LinkError
+from hil.errors import LinkError, NoAnswerError
 from hil.firmware.build import build
 from hil.model_folder import load_model_folder
 from hil.reference.inputs import load_inputs
@@ -248,6 +248,29 @@ def test_parallel_runs_are_kept_apart(image: Image, opened: Opened, windows: lis
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(run, range(2))
     assert first == second
+
+
+def test_firmware_that_hangs_is_restarted_and_tells_where_it_was(
+    image: Image, opened: Opened
+) -> None:
+    backend = RenodeBackend()
+    device = Device(opened(backend, image), patience=1.0)
+    before = device.identify()
+    with image[1].open("rb") as file:
+        (found,) = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name("model_reset")
+    address = int(found["st_value"]) & ~1
+    code = backend.link.monitor(f"sysbus ReadWord {address:#x}")
+    backend.link.monitor(f"sysbus WriteWord {address:#x} 0xe7fe")  # b . : an endless loop
+    with pytest.raises(NoAnswerError) as caught:
+        list(device.infer([bytes(before.input_size)]))
+    device = Device(backend.revive(caught.value))
+    after, fault = device.identify(), device.last_fault()
+    assert after.reset_cause == "HANG"
+    assert after.boot_id == before.boot_id + 1
+    assert fault is not None
+    assert fault.pc == address
+    backend.link.monitor(f"sysbus WriteWord {address:#x} {code}")
+    assert len(list(device.infer([bytes(before.input_size)]))) == 1
 
 
 def test_ctrl_c_leaves_no_process(image: Image, tmp_path: Path) -> None:

@@ -47,11 +47,15 @@ class Bench:
         self.transports.append(MemoryTransport(boards[-1], self.clock))
         self.device = Device(self.transports.pop(0), clock=self.clock)
         self.device.identify()
-        self.device.guard(self.rescue)
+        self.welcomed = 0
+        self.device.guard(self.rescue, self.welcome)
 
     def rescue(self, error: LinkError) -> Transport:
         self.errors.append(error)
         return self.transports.pop(0)
+
+    def welcome(self) -> None:
+        self.welcomed += 1
 
 
 INPUTS = [bytes([i]) * 24 for i in range(120)]
@@ -112,6 +116,7 @@ def test_without_a_guard_nobody_waits(device: MakeDevice) -> None:
 def test_a_reset_that_takes_the_port_away_is_come_back_from(device: MakeDevice) -> None:
     bench = Bench(device, [3], hangs=False)  # the port of a board on USB goes with its reset
     assert bench.device.reset().boot_id == 2
+    assert bench.welcomed == 1, "a rescue that is not told stays under way"
 
 
 class Bouncing(MemoryTransport):
