@@ -27,6 +27,7 @@ ANSWERS: Final[dict[str, tuple[str, str]]] = {
     "recording-mirror": ("data", "mirrored"),
     "recording-gain-gyroscope": ("data", "amplitude"),
     "recording-bias": ("data", "shift"),
+    "recording-gravity": ("data", "shift"),
     "recording-rate": ("data", "shift"),
     "recording-delay": ("data", "shift"),
     "recording-endianness": ("data", "shift"),

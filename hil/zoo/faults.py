@@ -116,6 +116,13 @@ _RECORDINGS: Final = (
     _recording("mirror", ALL, (0, 0, 0), "the watch on the other arm"),
     _recording("gain-gyroscope", GYROSCOPE, (0.7, 0.5, 0.25), "gyroscope too weak", "gain"),
     _recording("bias", "2", (0.25, 0.5, 1.0), "an offset of the accelerometer's z, in g"),
+    _recording(
+        "gravity",
+        ACCELEROMETER,
+        (0.9, 0.95, 1),
+        "linear acceleration: so much of each window's mean, which is gravity, is taken off",
+        "centre",
+    ),
     _recording("rate", ALL, (1.25, 1.6, 2.0), "played at another rate"),
     _recording("delay", GYROSCOPE, (5, 10, 20), "gyroscope late, in samples"),
     _recording("endianness", ALL, (0, 0, 0), "the bytes of each sample exchanged"),

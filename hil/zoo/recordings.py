@@ -82,6 +82,12 @@ def _bias(vectors: Vectors, channels: list[int], amount: float) -> Reals:
     return made
 
 
+def _centre(vectors: Vectors, channels: list[int], amount: float) -> Reals:
+    made = _reals(vectors)
+    made[:, :, channels] -= amount * made[:, :, channels].mean(axis=1, keepdims=True)
+    return made
+
+
 def _rate(vectors: Vectors, _channels: list[int], amount: float) -> Reals:
     """Play each window `amount` times as fast about its middle, by what its recording holds there.
 
@@ -139,6 +145,7 @@ CHANGES: Final[dict[str, Callable[[Vectors, list[int], float], Reals]]] = {
     "rotate": _rotate,
     "mirror": _mirror,
     "bias": _bias,
+    "centre": _centre,
     "rate": _rate,
     "delay": _delay,
     "endianness": _endianness,
