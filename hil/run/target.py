@@ -16,7 +16,7 @@ from hil.errors import DeviceError, IdentityError, LinkError, NoAnswerError, cle
 from hil.firmware.build import build, source_hash, upload
 from hil.identity import Identity
 from hil.model_folder import ModelFolder
-from hil.ports import find, running
+from hil.ports import find, lookalikes, running, told_of
 
 #: The model whose C is committed: its firmware is built from that C, as `pio run` does.
 REFERENCE_MODEL: Final = PROJECT_DIR / "test_vectors" / "models" / "cnn"
@@ -72,7 +72,8 @@ def connect(
     backend = load(name, wanted.via)
     chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
     prepare(backend)
-    say(f"back end: {backend.description} ({chosen})")
+    passed_over = "" if name == "hardware" else told_of(lookalikes(board))
+    say(f"back end: {backend.description} ({chosen}){passed_over}")
     try:
         if name == "hardware":
             yield _hardware(board, backend, wanted.port, folder, say)

@@ -9,11 +9,14 @@ import pytest
 
 from hil import ports
 from hil.backend.base import choose
-from hil.board import load_board
+from hil.board import PROJECT_DIR, load_board
 from hil.errors import InputError, LinkError
+from hil.model_folder import load_model_folder
+from hil.run import target
 from hil.several import ports_of
 
 NANO, TILE = load_board("nano33"), load_board("sensortile")
+MODEL = PROJECT_DIR / "test_vectors" / "models" / "dense"
 FTDI = (0x0403, 0x6010)
 
 
@@ -79,6 +82,14 @@ def test_an_id_of_everybodys_makes_no_board(monkeypatch: pytest.MonkeyPatch) -> 
     plug(monkeypatch, STRANGER, own)
     assert ports.find(TILE, None) == "/dev/ttyACM1", "one board and a stranger are no two boards"
     assert ports.find(TILE, "/dev/ttyACM0") == "/dev/ttyACM0", "who names a port means it"
+
+
+def test_auto_says_which_ports_it_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug(monkeypatch, STRANGER)
+    monkeypatch.setattr(target, "_booted", lambda *_: None)
+    said: list[str] = []
+    with target.connect(TILE, target.Wanted("auto"), load_model_folder(MODEL), said.append):
+        assert "(chosen by --backend auto) (/dev/ttyACM0, serial number 3573 says" in said[0]
 
 
 def test_an_id_of_the_boards_own_needs_no_maker(monkeypatch: pytest.MonkeyPatch) -> None:
