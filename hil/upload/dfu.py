@@ -38,7 +38,7 @@ FOUND: Final = re.compile(
 )
 #: What it says where it may not open the device.
 UNKNOWN: Final = "UNKNOWN"
-#: A DfuSe memory layout (ST's UM0424, 10.3.2): "@name/address/count*sizeUnit…,…".
+#: A DfuSe memory layout (ST's UM0424, 4.3.2): "@name/address/count*sizeUnit…,…".
 LAYOUT: Final = re.compile(r"@[^/]{0,80}/(0x[0-9A-Fa-f]{1,8})/([0-9*BKMa-g ,]{1,80})")
 SECTORS: Final = re.compile(r"(\d{1,5})\*(\d{1,5})([ BKM]?)[a-g]")
 UNITS: Final = {" ": 1, "": 1, "B": 1, "K": 1024, "M": 1024 * 1024}
