@@ -78,6 +78,8 @@ NN_INLINE void nn_conv_2d_packed(const struct nn_conv_2d_packed *layer, const in
                                  const struct nn_scale *scale, uint32_t *patches, int8_t *edge,
                                  int8_t *output) {
     const int32_t positions = layer->batch * layer->out_h * layer->out_w;
+    const struct nn_tile tile = {
+        weights, start, scale, layer->pairs, layer->out_c, {layer->target.low, layer->target.high}};
     int32_t oy = 0, ox = 0, p;
     for (p = 0; p < positions; p++) {
         nn_conv_2d_patch(layer, input, oy * layer->stride_h - layer->pad_top,
@@ -92,14 +94,11 @@ NN_INLINE void nn_conv_2d_packed(const struct nn_conv_2d_packed *layer, const in
         if ((p & 1) || p + 1 == positions) {
             const int32_t apart = (p & 1) ? layer->out_c : 0;
             if (layer->finish == NN_FINISH_FLOOR) {
-                nn_tile_floor(patches, weights, start, scale, layer->pairs, layer->out_c,
-                              layer->target, output, apart);
+                nn_tile_floor(patches, &tile, output, apart);
             } else if (layer->finish == NN_FINISH_FULL) {
-                nn_tile_full(patches, weights, start, scale, layer->pairs, layer->out_c,
-                             layer->target, output, apart);
+                nn_tile_full(patches, &tile, output, apart);
             } else {
-                nn_tile_clamp(patches, weights, start, scale, layer->pairs, layer->out_c,
-                              layer->target, output, apart);
+                nn_tile_clamp(patches, &tile, output, apart);
             }
             output += 2 * layer->out_c;
         }

@@ -95,26 +95,21 @@ NN_SHARED void nn_sparse_lines(const struct nn_conv_2d_sparse *layer, const int8
 
 /* All codes of one block. codes: those of rows without weights, NULL where there is none. */
 NN_INLINE void nn_sparse_block(const struct nn_conv_2d_sparse *layer, const uint32_t *lines,
-                               const int8_t *taps, const struct nn_sparse_row *row,
-                               const int8_t *codes, int8_t *output) {
-    const int32_t channels = layer->out_c;
-    const int32_t apart = (layer->positions - layer->pairs) * channels;
+                               const struct nn_sparse_rows *rows, const int8_t *codes,
+                               int8_t *output) {
     int32_t p;
     for (p = 0; codes && p < layer->positions; p++) {
-        memcpy(output + p * channels, codes, (size_t)channels);
+        memcpy(output + p * layer->out_c, codes, (size_t)layer->out_c);
     }
     for (p = 0; p < layer->pairs; p += 4) {
         const int32_t at = p + 4 > layer->pairs ? layer->pairs - 4 : p;
-        int8_t *const to = output + at * channels;
+        int8_t *const to = output + at * layer->out_c;
         if (layer->finish == NN_FINISH_FLOOR) {
-            nn_sparse_rows_floor(lines + at, taps, row, layer->rows, channels, apart, layer->target,
-                                 to);
+            nn_sparse_rows_floor(lines + at, rows, to);
         } else if (layer->finish == NN_FINISH_FULL) {
-            nn_sparse_rows_full(lines + at, taps, row, layer->rows, channels, apart, layer->target,
-                                to);
+            nn_sparse_rows_full(lines + at, rows, to);
         } else {
-            nn_sparse_rows_clamp(lines + at, taps, row, layer->rows, channels, apart, layer->target,
-                                 to);
+            nn_sparse_rows_clamp(lines + at, rows, to);
         }
     }
 }
@@ -123,6 +118,9 @@ NN_INLINE void nn_sparse_block(const struct nn_conv_2d_sparse *layer, const uint
 NN_INLINE void nn_conv_2d_sparse(const struct nn_conv_2d_sparse *layer, const int8_t *input,
                                  const int8_t *taps, const struct nn_sparse_row *row,
                                  const int8_t *codes, uint32_t *lines, int8_t *output) {
+    const int32_t apart = (layer->positions - layer->pairs) * layer->out_c;
+    const struct nn_sparse_rows rows = {
+        taps, row, layer->rows, layer->out_c, apart, {layer->target.low, layer->target.high}};
     int32_t b, oy, ox;
     for (b = 0; b < layer->batch; b++) {
         for (oy = 0; oy < layer->out_h; oy++) {
@@ -131,7 +129,7 @@ NN_INLINE void nn_conv_2d_sparse(const struct nn_conv_2d_sparse *layer, const in
                 const int32_t first = ox < left ? ox : left;
                 nn_sparse_lines(layer, input, oy * layer->stride_h - layer->pad_top,
                                 first * layer->stride_w - layer->pad_left, lines);
-                nn_sparse_block(layer, lines, taps, row, codes, output + first * layer->out_c);
+                nn_sparse_block(layer, lines, &rows, codes, output + first * layer->out_c);
             }
             output += layer->out_w * layer->out_c;
         }

@@ -26,8 +26,17 @@ struct nn_depthwise_conv_2d_packed {
     enum nn_finish finish;
 };
 
-/* All channels of one position: of the pixels in tap[0 … taps − 1]; two words of weights a tap and
- * four channels. */
+/* What all positions share; weights: two words a tap and four channels. The assembly reads the
+ * members in their order. */
+struct nn_depthwise {
+    const uint32_t *weights;
+    const int32_t *start;
+    const struct nn_scale *scale;
+    int32_t taps, channels;
+    struct nn_target target;
+};
+
+/* All channels of one position, whose pixels are in tap[0 … taps − 1]. */
 #if NN_DSP
 /* clang-format off */
 #define NN_DEPTHWISE_TAP                                                                 \
@@ -44,29 +53,26 @@ struct nn_depthwise_conv_2d_packed {
 /* lr: the channel's scale, r11: output */
 #define NN_DEPTHWISE_CODE(code, sum)                                                     \
     "ldmia lr!, {r8-r10}\n"                                                              \
-    code(sum, "r8", "r9", "r10", "r12", "[sp, #52]", "[sp, #56]")                        \
+    code(sum, "r8", "r9", "r10", "r12", "[sp, #20]", "[sp, #24]")                        \
     "strb " sum ", [r11], #1\n"
 
-/* r0: the first channel, r1: tap, r2: w, r3: start, r4 … r7: the sums, lr: scale.
- * [sp]: tap, #4: rounds of four taps, #44: taps beyond them, #48: channels, #52: lowest and highest
- * code, #60: output */
+/* r0: the first channel, r1: tap, r2: weights, r3: start, r4 … r7: the sums, lr: scale.
+ * [sp]: tap, #4: output, #8: taps beyond rounds of four, #12: rounds, #16: channels, #20: lowest and
+ * highest code */
 #define NN_DEPTHWISE_POSITION(name, code)                                                \
-    NN_ASSEMBLY void name(NN_IN_REGISTER const int8_t *const *tap, NN_IN_REGISTER int32_t taps, \
-        NN_IN_REGISTER const uint32_t *w, NN_IN_REGISTER const int32_t *start,           \
-        NN_IN_REGISTER const struct nn_scale *scale,                                     \
-        NN_IN_REGISTER int32_t channels, NN_IN_REGISTER struct nn_target target,         \
-        NN_IN_REGISTER int8_t *output) {                                                 \
+    NN_ASSEMBLY void name(NN_IN_REGISTER const int8_t *const *tap,                       \
+        NN_IN_REGISTER int8_t *output, NN_IN_REGISTER const struct nn_depthwise *layer) { \
         __asm__(                                                                         \
-            "push {r0, r1, r4-r11, lr}\n"                                                \
-            "ldr lr, [sp, #44]\n"                                                        \
-            "and r4, r1, #3\n"                                                           \
-            "str r4, [sp, #44]\n"                                                        \
-            "lsr r4, r1, #2\n"                                                           \
-            "str r4, [sp, #4]\n"                                                         \
+            "push {r4-r11, lr}\n"                                                        \
+            "ldm r2, {r2-r8}\n"                                                          \
+            "mov lr, r4\n"                                                               \
+            "and r4, r5, #3\n"                                                           \
+            "lsr r5, r5, #2\n"                                                           \
+            "push {r0, r1, r4-r8}\n"                                                     \
             "mov r0, #0\n"                                                               \
             "10:\n"                                                                      \
-            "ldrd r1, r12, [sp]\n"                                                       \
-            "ldr r8, [sp, #44]\n"                                                        \
+            "ldr r1, [sp]\n"                                                             \
+            "ldrd r8, r12, [sp, #8]\n"                                                   \
             "ldmia r3!, {r4-r7}\n"                                                       \
             "tbb [pc, r8]\n"                                                             \
             "9:\n"                                                                       \
@@ -78,17 +84,18 @@ struct nn_depthwise_conv_2d_packed {
             "4:\n"                                                                       \
             "subs r12, r12, #1\n"                                                        \
             "bpl.w 0b\n"                                                                 \
-            "ldr r11, [sp, #60]\n"                                                       \
+            "ldr r11, [sp, #4]\n"                                                        \
             "add r11, r11, r0\n"                                                         \
             NN_DEPTHWISE_CODE(code, "r4")                                                \
             NN_DEPTHWISE_CODE(code, "r5")                                                \
             NN_DEPTHWISE_CODE(code, "r6")                                                \
             NN_DEPTHWISE_CODE(code, "r7")                                                \
             "add r0, r0, #4\n"                                                           \
-            "ldr r8, [sp, #48]\n"                                                        \
+            "ldr r8, [sp, #16]\n"                                                        \
             "cmp r0, r8\n"                                                               \
             "bne.w 10b\n"                                                                \
-            "pop {r0, r1, r4-r11, pc}\n"                                                 \
+            "add sp, #28\n"                                                              \
+            "pop {r4-r11, pc}\n"                                                         \
             : : : NN_CLOBBERED);                                                         \
     }
 /* clang-format on */
@@ -109,14 +116,13 @@ NN_INLINE int32_t nn_depthwise_packed_sum(const int8_t *const *tap, int32_t taps
 }
 
 #define NN_DEPTHWISE_POSITION(name, finish)                                                        \
-    NN_SHARED void name(const int8_t *const *tap, int32_t taps, const uint32_t *w,                 \
-                        const int32_t *start, const struct nn_scale *scale, int32_t channels,      \
-                        struct nn_target target, int8_t *output) {                                 \
+    NN_SHARED void name(const int8_t *const *tap, int8_t *output,                                  \
+                        const struct nn_depthwise *layer) {                                        \
         int32_t c;                                                                                 \
-        for (c = 0; c < channels; c++) {                                                           \
-            const int32_t sum =                                                                    \
-                nn_depthwise_packed_sum(tap, taps, w + c / 4 * (2 * taps), c, start[c]);           \
-            output[c] = nn_scale_sum(sum, scale[c], target, finish);                               \
+        for (c = 0; c < layer->channels; c++) {                                                    \
+            const uint32_t *const w = layer->weights + c / 4 * (2 * layer->taps);                  \
+            const int32_t sum = nn_depthwise_packed_sum(tap, layer->taps, w, c, layer->start[c]);  \
+            output[c] = nn_scale_sum(sum, layer->scale[c], layer->target, finish);                 \
         }                                                                                          \
     }
 NN_DEPTHWISE_POSITION(nn_depthwise_floor, NN_FINISH_FLOOR)
@@ -152,6 +158,8 @@ NN_INLINE void nn_depthwise_conv_2d_packed(const struct nn_depthwise_conv_2d_pac
                                            int8_t *outside, int8_t *output) {
     const int8_t *tap[NN_DEPTHWISE_MAX_TAPS];
     const int32_t taps = layer->kernel_h * layer->kernel_w;
+    const struct nn_depthwise all = {
+        weights, start, scale, taps, layer->channels, {layer->target.low, layer->target.high}};
     int32_t b, oy, ox;
     if (layer->overhangs) {
         memset(outside, layer->input_zero_point, (size_t)layer->channels);
@@ -162,14 +170,11 @@ NN_INLINE void nn_depthwise_conv_2d_packed(const struct nn_depthwise_conv_2d_pac
                 nn_depthwise_taps(layer, input, oy * layer->stride_h - layer->pad_top,
                                   ox * layer->stride_w - layer->pad_left, outside, tap);
                 if (layer->finish == NN_FINISH_FLOOR) {
-                    nn_depthwise_floor(tap, taps, weights, start, scale, layer->channels,
-                                       layer->target, output);
+                    nn_depthwise_floor(tap, output, &all);
                 } else if (layer->finish == NN_FINISH_FULL) {
-                    nn_depthwise_full(tap, taps, weights, start, scale, layer->channels,
-                                      layer->target, output);
+                    nn_depthwise_full(tap, output, &all);
                 } else {
-                    nn_depthwise_clamp(tap, taps, weights, start, scale, layer->channels,
-                                       layer->target, output);
+                    nn_depthwise_clamp(tap, output, &all);
                 }
             }
         }

@@ -31,9 +31,17 @@ enum { NN_SPARSE_ROUND = 8 };
     "bpl.w 0b\n"
 /* clang-format on */
 
-/* All rows of four words x, one at least. taps: gap in words to the one before, weight; channels:
- * from one position's codes to the next; apart: from those of a low position to those of the high
- * one. */
+/* All rows of a layer, one at least. taps: gap in words to the one before, weight; channels: from
+ * one position's codes to the next; apart: from those of a low position to those of the high one.
+ * The assembly reads the members in their order. */
+struct nn_sparse_rows {
+    const int8_t *taps;
+    const struct nn_sparse_row *row;
+    int32_t count, channels, apart;
+    struct nn_target target;
+};
+
+/* All rows of four words x. */
 #if NN_DSP
 /* clang-format off */
 #define NN_SPARSE_TAP                                                                    \
@@ -53,23 +61,23 @@ enum { NN_SPARSE_ROUND = 8 };
     "orr " high ", " high ", " low ", lsr #22\n"                                         \
     "eor " low ", " low ", #0x200000\n"                                                  \
     "sbfx " low ", " low ", #0, #22\n"                                                   \
-    code(high, "r2", "r0", "r3", "r1", "[sp, #60]", "[sp, #64]")                         \
-    code(low, "r2", "r0", "r3", "r1", "[sp, #60]", "[sp, #64]")                          \
+    code(high, "r2", "r0", "r3", "r1", "[sp, #28]", "[sp, #32]")                         \
+    code(low, "r2", "r0", "r3", "r1", "[sp, #28]", "[sp, #32]")                          \
     "strb " high ", [r4, lr]\n"                                                          \
     "strb " low ", [r4]\n"
 
 /* r0: x, r1: taps, r2: row, r5 … r8 and r9 … r12: low and high halves of the words' T.
- * [sp]: x, #4: taps, #8: row, #12: the end of rows, #52: channels, #56: apart, #60: lowest and
- * highest code, #68: output */
+ * [sp]: x, #4: taps, #8: output, #12: row, #16: the end of rows, #20: channels, #24: apart,
+ * #28: lowest and highest code */
 #define NN_SPARSE_ROWS(name, code)                                                       \
-    NN_ASSEMBLY void name(NN_IN_REGISTER const uint32_t *x, NN_IN_REGISTER const int8_t *taps, \
-        NN_IN_REGISTER const struct nn_sparse_row *row,                                  \
-        NN_IN_REGISTER int32_t rows, NN_IN_REGISTER int32_t channels,                    \
-        NN_IN_REGISTER int32_t apart, NN_IN_REGISTER struct nn_target target,            \
-        NN_IN_REGISTER int8_t *output) {                                                 \
+    NN_ASSEMBLY void name(NN_IN_REGISTER const uint32_t *x,                              \
+        NN_IN_REGISTER const struct nn_sparse_rows *rows, NN_IN_REGISTER int8_t *output) { \
         __asm__(                                                                         \
-            "add r3, r2, r3, lsl #4\n"                                                   \
-            "push {r0-r11, lr}\n"                                                        \
+            "push {r4-r11, lr}\n"                                                        \
+            "ldm r1, {r1, r3-r8}\n"                                                      \
+            "add r4, r3, r4, lsl #4\n"                                                   \
+            "push {r0-r8}\n"                                                             \
+            "mov r2, r3\n"                                                               \
             "10:\n"                                                                      \
             "ldr r3, [r2]\n"                                                             \
             "mov r4, #0x800000\n"                                                        \
@@ -88,30 +96,30 @@ enum { NN_SPARSE_ROUND = 8 };
             "mov r12, r9\n"                                                              \
             NN_SPARSE_LOOP("r2", "lr", NN_SPARSE_TAP)                                    \
             "str r1, [sp, #4]\n"                                                         \
-            "ldr lr, [sp, #8]\n"                                                         \
-            "ldr r4, [sp, #68]\n"                                                        \
+            "ldr lr, [sp, #12]\n"                                                        \
+            "ldr r4, [sp, #8]\n"                                                         \
             "ldrb r0, [lr, #15]\n"                                                       \
             "add r4, r4, r0\n"                                                           \
             "add r0, r4, #1\n"                                                           \
-            "str r0, [sp, #68]\n"                                                        \
+            "str r0, [sp, #8]\n"                                                         \
             "ldrb r0, [lr, #12]\n"                                                       \
             "ldrd r2, r3, [lr, #4]\n"                                                    \
-            "ldr lr, [sp, #56]\n"                                                        \
+            "ldr lr, [sp, #24]\n"                                                        \
             NN_SPARSE_CODES(code, "r5", "r9")                                            \
-            "ldr r5, [sp, #52]\n"                                                        \
+            "ldr r5, [sp, #20]\n"                                                        \
             "add r4, r4, r5\n"                                                           \
             NN_SPARSE_CODES(code, "r6", "r10")                                           \
             "add r4, r4, r5\n"                                                           \
             NN_SPARSE_CODES(code, "r7", "r11")                                           \
             "add r4, r4, r5\n"                                                           \
             NN_SPARSE_CODES(code, "r8", "r12")                                           \
-            "ldrd r2, r3, [sp, #8]\n"                                                    \
+            "ldrd r2, r3, [sp, #12]\n"                                                   \
             "add r2, r2, #16\n"                                                          \
-            "str r2, [sp, #8]\n"                                                         \
+            "str r2, [sp, #12]\n"                                                        \
             "ldr r1, [sp, #4]\n"                                                         \
             "cmp r2, r3\n"                                                               \
             "bne.w 10b\n"                                                                \
-            "add sp, #16\n"                                                              \
+            "add sp, #36\n"                                                              \
             "pop {r4-r11, pc}\n"                                                         \
             : : : NN_CLOBBERED);                                                         \
     }
@@ -133,29 +141,28 @@ NN_INLINE int64_t nn_sparse_sum(const struct nn_sparse_row *row, const int8_t *t
 }
 
 NN_INLINE void nn_sparse_row_4(const uint32_t *x, const int8_t *taps,
-                               const struct nn_sparse_row *row, int32_t channels, int32_t apart,
-                               struct nn_target target, int8_t *output, enum nn_finish finish) {
+                               const struct nn_sparse_row *row, const struct nn_sparse_rows *rows,
+                               int8_t *output, enum nn_finish finish) {
     struct nn_scale scale;
     int32_t i;
     scale.multiplier = row->multiplier;
     scale.right = row->right;
     scale.round = row->round;
-    for (i = 0; i < 4; i++, output += channels) {
+    for (i = 0; i < 4; i++, output += rows->channels) {
         const int64_t sum = nn_sparse_sum(row, taps, x + i);
         const int32_t low = (int32_t)(((uint32_t)sum ^ 0x200000u) << 10) >> 10;
-        output[apart] = nn_scale_sum((int32_t)(sum >> 22), scale, target, finish);
-        output[0] = nn_scale_sum(low, scale, target, finish);
+        output[rows->apart] = nn_scale_sum((int32_t)(sum >> 22), scale, rows->target, finish);
+        output[0] = nn_scale_sum(low, scale, rows->target, finish);
     }
 }
 
 #define NN_SPARSE_ROWS(name, finish)                                                               \
-    NN_SHARED void name(const uint32_t *x, const int8_t *taps, const struct nn_sparse_row *row,    \
-                        int32_t rows, int32_t channels, int32_t apart, struct nn_target target,    \
-                        int8_t *output) {                                                          \
-        const struct nn_sparse_row *const end = row + rows;                                        \
+    NN_SHARED void name(const uint32_t *x, const struct nn_sparse_rows *rows, int8_t *output) {    \
+        const struct nn_sparse_row *row = rows->row, *const end = row + rows->count;               \
+        const int8_t *taps = rows->taps;                                                           \
         for (; row != end; row++, output++) {                                                      \
             output += row->skip;                                                                   \
-            nn_sparse_row_4(x, taps, row, channels, apart, target, output, finish);                \
+            nn_sparse_row_4(x, taps, row, rows, output, finish);                                   \
             taps += 2 * (row->first + NN_SPARSE_ROUND * row->rounds);                              \
         }                                                                                          \
     }
