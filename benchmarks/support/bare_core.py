@@ -82,8 +82,12 @@ class BareCore:
             image = ELFFile(file)
             for segment in image.iter_segments("PT_LOAD"):
                 self._uc.mem_write(segment["p_vaddr"], segment.data())
-            symbols = image.get_section_by_name(".symtab").iter_symbols()
+            symbols = list(image.get_section_by_name(".symtab").iter_symbols())
             self._at = {s.name: s["st_value"] for s in symbols}
+            #: Bytes of every function.
+            self.functions = {
+                s.name: int(s["st_size"]) for s in symbols if s["st_info"]["type"] == "STT_FUNC"
+            }
             self.flash_bytes = sum(
                 s["sh_size"] for s in image.iter_sections() if s["sh_flags"] & 3 == ALLOC
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,10 +19,10 @@ from pipeline.emit_c import (
     sparse_fully_connected,
 )
 from pipeline.emit_c.dense_cost import dense_cost
-from pipeline.emit_c.layer import Context, Emitter
+from pipeline.emit_c.flash import Flash
+from pipeline.emit_c.layer import Emitter
 from pipeline.emit_c.sparse import Cost
 from pipeline.ir import Graph, Op
-from pipeline.place import Moment
 from pipeline.plan import Plan, make_plan
 
 #: Operator → a function that returns the twin's emitter, or says why it cannot compute the layer.
@@ -51,8 +50,8 @@ PRUNED: Final[dict[str, dict[str, Callable[[Graph, Op], Variants]]]] = {
 LESS_FLASH: Final = 1.1
 
 
-#: Bytes of code that a plain layer takes beyond one on kernels that all layers share.
-PLAIN_CODE: Final = 350
+#: Layers that share a kernel, where its code is next to nothing for each.
+MANY: Final = 20
 
 #: What kernels are chosen for.
 GOALS: Final = ("ram", "size", "speed")
@@ -97,13 +96,38 @@ def full_kernels(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
 def choose_all(graph: Graph, plain: Mapping[str, Emitter], goal: str) -> list[Choice]:
     """Return the kernels of all layers, in their order.
 
-    goal "speed": the fastest of each, "size": those with the fewest bytes of flash, as far as the
-    arena stays within LIMIT of the smallest that holds the tensors side by side. "ram": the
-    fastest with which the arena is no larger than with those that need the least memory.
+    goal "speed": the fastest of each, as far as the arena stays within LIMIT of the smallest that
+    holds the tensors side by side. "ram": the fastest with which the arena is no larger than with
+    those that need the least memory. "size": the fewest bytes of flash. Where layers share memory
+    and code, what is best for each is not always best for all: what the other goals give is looked
+    at too, so that no goal is missed by more than another one misses it.
     """
     options = [candidates(graph, op, plain[op.name]) for op in graph.ops]
-    if goal == "size":
-        options = [sorted(choices, key=lambda c: _flash(graph, c, plain)) for choices in options]
+    speed = _fastest(graph, options, "speed")
+    if goal == "speed":
+        return speed
+    ram = _fastest(graph, options, "ram")
+    if goal == "ram":
+        return min(ram, speed, key=lambda chosen: plan_of(graph, chosen).size)
+    return _least_flash(graph, options, [speed, ram])
+
+
+def _least_flash(
+    graph: Graph, options: list[list[Choice]], others: list[list[Choice]]
+) -> list[Choice]:
+    """Return the layers with the fewest bytes of flash: each by itself, together, or as another."""
+    flash = Flash(graph)
+    alone = [sorted(choices, key=lambda c: flash.of_layer(c.op, c.emitter)) for choices in options]
+    beside = [
+        sorted(choices, key=lambda c: flash.of_model([(c.op, c.emitter)] * MANY) / MANY)
+        for choices in options
+    ]
+    found = [_fastest(graph, alone, "size"), _fastest(graph, beside, "size"), *others]
+    return min(found, key=lambda layers: flash.of_model([(c.op, c.emitter) for c in layers]))
+
+
+def _fastest(graph: Graph, options: list[list[Choice]], goal: str) -> list[Choice]:
+    """Return the first choice of each layer with which the arena is as small as the goal wants."""
     smallest = plan_of(graph, [min(c, key=lambda c: _scratch(graph, c)) for c in options]).size
     if goal == "ram":
         return _within(graph, options, smallest)
@@ -147,13 +171,6 @@ def plan_of(graph: Graph, choices: list[Choice]) -> Plan:
 
 def _scratch(graph: Graph, choice: Choice) -> int:
     return choice.emitter.scratch(graph, choice.op)
-
-
-def _flash(graph: Graph, choice: Choice, plain: Mapping[str, Emitter]) -> int:
-    """Return a layer's bytes of constants, and what its own copy of a plain kernel adds to them."""
-    nowhere = Plan(defaultdict(int), defaultdict(int), 0, {}, Moment(0, (), 0))
-    constants = choice.emitter.code(Context(graph, "m", nowhere), choice.op).constant_bytes
-    return constants + (PLAIN_CODE if choice.emitter is plain[choice.op.name] else 0)
 
 
 def _with_pruned(graph: Graph, op: Op, dense: list[Choice]) -> list[Choice]:

@@ -48,6 +48,7 @@ CEILINGS = {
     "AD": Ceiling(314_000, 14 * KB, 265_000),
     "KWS": Ceiling(3_700_000, 14 * KB, 24_400),
     "VWW": Ceiling(8_960_000, 14 * KB, 61_000),
+    "SWW": Ceiling(914_000, 14 * KB, 52_600),
     "IC": Ceiling(13_620_000, 14 * KB, 77_500),
 }
 
@@ -71,12 +72,14 @@ def model_of(title: str) -> Model:
 
 def check(model: Model, measured: Measured) -> None:
     ceiling, total = CEILINGS[model.title], measured.total()
-    assert total.instructions <= ceiling.instructions <= model.goal
+    assert total.instructions <= ceiling.instructions
+    assert model.goal is None or ceiling.instructions <= model.goal
     assert measured.flash - measured.constants <= ceiling.code
     assert measured.weights <= ceiling.weights
     assert measured.arena <= ARENA * measured.least
-    ratio = total.instructions / model.instructions
-    assert total.cycles / model.cycles <= ratio + CYCLES_BESIDE
+    if model.instructions is not None and model.cycles is not None:
+        ratio = total.instructions / model.instructions
+        assert total.cycles / model.cycles <= ratio + CYCLES_BESIDE
 
 
 @pytest.mark.parametrize("title", CEILINGS)
