@@ -8,6 +8,7 @@ from typing import Final
 
 from hil.board import Board
 from hil.device import Device
+from hil.emulator.lines import Lines
 from hil.errors import DeviceError, InputError, clean
 from hil.identity import Identity as DeviceIdentity
 from hil.model_folder import ModelFolder, load_model_folder, sha256_file
@@ -178,21 +179,22 @@ def _aftermath(target: Target, faults_before: int, failed: bool) -> str | None:
             lines.append(f"the device restarted during the run ({identity.reset_cause})")
         fault = target.device.last_fault()
         if fault is not None and fault.count != faults_before:
-            lines.append(_fault_text(fault))
+            lines.append(_fault_text(fault, target.elf))
     except DeviceError as error:
         if not failed:
             lines.append(f"the device stopped answering after the last window: {error}")
     return "\n".join(lines) or None
 
 
-def _fault_text(fault: LastFaultReply) -> str:
+def _fault_text(fault: LastFaultReply, elf: Path | None) -> str:
     kind = EXCEPTIONS.get(fault.exception, f"exception {fault.exception}")
     registers = " ".join(
         f"{name}={value:#010x}"
         for name, value in (("lr", fault.lr), ("sp", fault.sp), ("cfsr", fault.cfsr),
                             ("hfsr", fault.hfsr), ("address", fault.address))
     )  # fmt: skip
-    return f"{kind} at pc={fault.pc:#010x} {registers}"
+    place = f" ({Lines(elf).find(fault.pc)})" if elf is not None else ""
+    return f"{kind} at pc={fault.pc:#010x}{place} {registers}"
 
 
 def _counter(target: Target) -> str | None:

@@ -141,7 +141,9 @@ def test_a_run_goes_on_after_a_hang_with_the_same_results(
     told, place = run.fault.splitlines()
     assert told.startswith(f"no answer for {PATIENCE_S:g} s: embedded emulator")
     assert "the run went on" in told
-    assert place.startswith(f"a hang, which breaks on the line ended, at pc={address:#010x}")
+    assert place.startswith(
+        f"a hang, which breaks on the line ended, at pc={address:#010x} (model_reset"
+    )
     assert any("trying to go on: restarting it" in line for line in said)
     assert problems(run) == problems(untouched) | {"device/fault"}
     assert f"{address:#010x}" in render([run], [diagnose(run)])
