@@ -1,7 +1,8 @@
 """Hypothesis strategies: layers that fast kernels can compute, drawn over all that these allow.
 
-Scales are such that results spread over the codes; shapes, strides, paddings, zero points,
-activations and which weights are zero are drawn freely.
+Shapes, strides, paddings, zero points, activations and which weights are zero are drawn freely.
+Scales are such that results spread over the codes, or reach to the ends of what a multiplier can
+be, row by row: from less than 2^-31, where it is nothing, to left shifts, which plain kernels take.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.options import Padding
 from tests.engine.build_model import Builder, options
-from tests.engine.strategies import ACTIVATIONS, extent, seeds, zero_points
+from tests.engine.strategies import ACTIVATIONS, extent, lstm_models, seeds, zero_points
 
 PADDINGS = [Padding.SAME, Padding.VALID]
 SOURCE_SCALE = 0.1
@@ -30,7 +31,26 @@ def pruned(draw: Any, shape: tuple[int, ...], axis: int = 0) -> NDArray[np.int8]
     kept = kept.reshape(*shape[:-1], -1)[..., : shape[-1]]
     channels = rng.random(shape[axis]) < draw(st.sampled_from([0.3, 1.0]))
     kept &= np.expand_dims(channels, [i for i in range(len(shape)) if i != axis])
-    return (rng.integers(-127, 128, shape) * kept).astype(np.int8)
+    lowest = draw(st.sampled_from([-128, -127]))
+    kind = draw(st.sampled_from(["any", "any", "any", "lowest", "highest"]))
+    values = {"any": rng.integers(lowest, 128, shape), "lowest": lowest, "highest": 127}[kind]
+    return (values * kept).astype(np.int8)
+
+
+#: Powers of two between which a row's multiplier lies: as the fast kernels take it, to the last
+#: shift that they do; beyond either end of what there is.
+MULTIPLIERS = [(-10.0, -5.0), (-22.0, -1.01), (-34.0, -1.0), (-2.0, 20.0)]
+
+
+def scales_of(draw: Any, rng: np.random.Generator, rows: int, tame: float) -> NDArray[np.float32]:
+    """Scales of rows of weights, for an output whose scale is `tame` · SOURCE_SCALE."""
+    low, high = draw(st.sampled_from([(0.0, 0.0), *MULTIPLIERS]))
+    if low == high:
+        return (0.01 * 2.0 ** rng.uniform(-3, 0, rows)).astype(np.float32)
+    exponents = rng.uniform(low, high, rows)
+    if draw(st.booleans()):
+        exponents = np.clip(np.round(exponents), np.ceil(low), np.floor(high))
+    return (tame * 2.0**exponents).astype(np.float32)
 
 
 def finish(  # noqa: PLR0917 - what differs between the models
@@ -41,13 +61,14 @@ def finish(  # noqa: PLR0917 - what differs between the models
     rows = weights.shape[axis]
     rng = np.random.default_rng(draw(seeds))
     depth = max(1, np.count_nonzero(weights) // rows)
-    scales = (0.01 * 2.0 ** rng.uniform(-3, 0, rows)).astype(np.float32)
+    scale = 0.03 * depth**0.5
+    scales = scales_of(draw, rng, rows, scale / SOURCE_SCALE)
     constant = builder.constant(weights, scale=scales)
     builder.tensors[constant].quantization.quantizedDimension = axis
     bias = rng.integers(-9000, 9000, rows).astype(np.int32)
     inputs = [source, constant, builder.constant(bias, scale=np.float32(SOURCE_SCALE) * scales)]
     zero_point = draw(zero_points)
-    target = builder.tensor(out, scale=0.03 * depth**0.5, zero_point=zero_point)
+    target = builder.tensor(out, scale=scale, zero_point=zero_point)
     builder.op(name, inputs, [target], made)
     return builder.finish([source], [target])
 
@@ -80,7 +101,7 @@ def conv_models(draw: Any) -> bytes:
     builder = Builder()
     fields, dims, kernel, out = windows_of(draw, dilated=True)
     batch, depth = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3, 4, 6, 40]))
-    rows = 4 * draw(st.integers(1, 3))
+    rows = draw(st.sampled_from([4, 8, 12]) | st.integers(1, 9))  # packed kernels take fours
     source = builder.tensor((batch, *dims, depth), scale=SOURCE_SCALE, zero_point=draw(zero_points))
     weights = pruned(draw, (rows, *kernel, depth))
     made = options("Conv2DOptions", **fields)
@@ -163,7 +184,8 @@ def mean_models(draw: Any) -> bytes:
     axes = draw(st.sampled_from([(1, 2), (1,), (2,)]))
     out = tuple(d for i, d in enumerate(shape) if i not in axes)
     source = builder.tensor(shape, scale=SOURCE_SCALE, zero_point=draw(zero_points))
-    target = builder.tensor(out, scale=draw(st.floats(0.21, 0.6)), zero_point=draw(zero_points))
+    scale = draw(st.floats(0.21, 0.6) | st.floats(-3, 20).map(lambda e: 0.1 * 2.0**e))
+    target = builder.tensor(out, scale=scale, zero_point=draw(zero_points))
     inputs = [source, builder.constant(np.array(axes, np.int32))]
     builder.op("MEAN", inputs, [target], options("ReducerOptions", keepDims=False))
     return builder.finish([source], [target])
@@ -174,7 +196,8 @@ def sum_models(draw: Any) -> bytes:
     """ADD and SUB of one shape, also to a constant."""
     builder = Builder()
     shape = (1, draw(st.integers(1, 9)), draw(st.integers(1, 40)))
-    scales = [0.1 * 2.0 ** draw(st.sampled_from([0, 0, -1, -2.3, -20])) for _ in range(2)]
+    powers = st.sampled_from([0.0, 0.0, -1.0, -2.3, -20.0]) | st.floats(-20, 0)
+    scales = [0.1 * 2.0 ** draw(powers) for _ in range(2)]
     first = builder.tensor(shape, scale=scales[0], zero_point=draw(zero_points))
     if draw(st.booleans()):
         second = builder.tensor(shape, scale=scales[1], zero_point=draw(zero_points))
@@ -182,7 +205,8 @@ def sum_models(draw: Any) -> bytes:
     else:
         values = np.random.default_rng(draw(seeds)).integers(-128, 128, shape, dtype=np.int8)
         second = builder.constant(values, scale=scales[1])
-    target = builder.tensor(shape, scale=max(scales) * 1.3, zero_point=draw(zero_points))
+    room = draw(st.just(1.3) | st.floats(-4, 12).map(lambda e: 2.0**e))
+    target = builder.tensor(shape, scale=max(scales) * room, zero_point=draw(zero_points))
     name = draw(st.sampled_from(["ADD", "SUB"]))
     activation = draw(st.sampled_from(ACTIVATIONS))
     builder.op(name, [first, second], [target],
@@ -190,14 +214,20 @@ def sum_models(draw: Any) -> bytes:
     return builder.finish([first], [target])
 
 
+def without_lowest(_draw: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Weights that the packed LSTM takes."""
+    return rng.integers(-127, 128, shape, dtype=np.int8)
+
+
 #: Models of each kind, and how many of them one test draws.
 FAST = {
     "conv": (conv_models(), 10),
-    "line": (line_models(), 4),
-    "fully_connected": (fully_connected_models(1), 4),
-    "even": (fully_connected_models(2), 3),
-    "depthwise": (depthwise_models(), 5),
-    "pool": (pool_models(), 6),
+    "line": (line_models(), 5),
+    "fully_connected": (fully_connected_models(1), 5),
+    "even": (fully_connected_models(2), 4),
+    "depthwise": (depthwise_models(), 6),
+    "pool": (pool_models(), 5),
     "mean": (mean_models(), 5),
     "sum": (sum_models(), 6),
+    "lstm": (st.one_of(lstm_models(without_lowest), lstm_models()), 4),
 }

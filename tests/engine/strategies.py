@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ def weights_of(draw: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> N
     if kind == "sparse":
         return (rng.integers(-127, 128, shape) * (rng.random(shape) < 0.2)).astype(np.int8)
     return np.full(shape, -128 if kind == "lowest" else 127, np.int8)
+
+
+Weights = Callable[[Any, np.random.Generator, tuple[int, ...]], NDArray[np.int8]]
 
 
 def bias_of(draw: Any, rng: np.random.Generator, weights: NDArray[np.int8]) -> NDArray[np.int32]:
@@ -184,7 +188,8 @@ def strided_slice_models(draw: Any) -> bytes:
 
 
 @st.composite
-def lstm_models(draw: Any) -> bytes:
+def lstm_models(draw: Any, values: Weights = weights_of) -> bytes:
+    """values: what draws a matrix of weights."""
     builder = Builder()
     steps, depth, units = (draw(st.integers(1, n)) for n in (6, 7, 9))
     major = draw(st.booleans())
@@ -196,7 +201,7 @@ def lstm_models(draw: Any) -> bytes:
     for place in range(1, 9):
         shape = (units, depth if place <= 4 else units)
         scale = draw(scales(-12, -4))
-        inputs[place] = builder.constant(weights_of(draw, rng, shape), scale=scale)
+        inputs[place] = builder.constant(values(draw, rng, shape), scale=scale)
     for place in range(12, 16):
         inputs[place] = builder.constant(rng.integers(-30_000, 30_000, units).astype(np.int32))
     inputs[18] = builder.tensor((1, units), **hidden_quantized, variable=True)
