@@ -184,12 +184,11 @@ def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Qua
         return None
     scale = table.numbers(2, "float32", MAX_CHANNELS)
     zero_point = table.numbers(3, "int64", MAX_CHANNELS)
-    if scale is None or len(scale) == 0:
+    # TFLM takes a tensor without zero points for one that is not quantized; so do we.
+    if scale is None or len(scale) == 0 or zero_point is None or len(zero_point) == 0:
         return None
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         raise FlatbufferError(f"{what} has a scale that is not a positive number")
-    if zero_point is None:
-        zero_point = np.broadcast_to(np.int64(0), len(scale))  # no memory of its own
     axis = table.scalar(6, "i32")
     if len(zero_point) != len(scale) or (np.abs(zero_point.astype(np.float64)) > 2**31).any():
         raise FlatbufferError(f"{what} has zero points that do not go with its scales")

@@ -106,7 +106,7 @@ def check_activation(tensor: Tensor, what: str) -> None:
 def check_per_tensor(tensor: Tensor, what: str, low: int, high: int) -> None:
     """Require one scale and one zero point in [low, high]."""
     quantization = tensor.quantization
-    require(quantization is not None, f"{what} has no scale")
+    require(quantization is not None, f"{what} has no scale or no zero point")
     assert quantization is not None
     require(len(quantization.scale) == 1, f"{what} has a scale per channel")
     require(low <= tensor.zero_point <= high, f"{what}'s zero point is {tensor.zero_point}")
@@ -140,7 +140,7 @@ def check_weights(graph: Graph, op: Op, rank: int, bias: int) -> NDArray[np.int8
     weights = constant(graph, op, 1, "weights", "int8")
     require(weights.ndim == rank and weights.size > 0, f"weights have {weights.ndim} axes")
     quantization = graph.need(op, 1).quantization
-    require(quantization is not None, "weights have no scale")
+    require(quantization is not None, "weights have no scale or no zero point")
     assert quantization is not None
     require(not quantization.zero_point.any(), "weights have a zero point")
     one_per_row = len(quantization.scale) == 1 or quantization.axis == 0

@@ -2,6 +2,11 @@
 
 Weights [1, height, width, channels · multiplier]; output channel c · multiplier + m comes from
 input channel c. One weight scale per output channel (axis 3) or one for all.
+
+Refused although the meaning is clear, because TFLM, which defines what is right, cannot run it: a
+bias that is left off by −1 and not by being the last (its kernel reads it all the same, and
+crashes), and a multiplier of 0 in the options (LiteRT takes it from the shapes; TFLM's kernel takes
+it at its word and writes no output).
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ir import Graph, Op
+from pipeline.ir import ABSENT, Graph, Op
 from pipeline.ops.base import (
     Operator,
     Values,
@@ -55,7 +60,7 @@ def _weights(graph: Graph, op: Op) -> NDArray[np.int8]:
     good = weights.ndim == 4 and weights.shape[0] == 1 and weights.size > 0
     require(good, f"weights are {list(weights.shape)}")
     quantization = graph.need(op, 1).quantization
-    require(quantization is not None, "weights have no scale")
+    require(quantization is not None, "weights have no scale or no zero point")
     assert quantization is not None
     require(not quantization.zero_point.any(), "weights have a zero point")
     one_per_channel = len(quantization.scale) == 1 or quantization.axis == CHANNEL_AXIS
@@ -72,9 +77,11 @@ def _check(graph: Graph, op: Op) -> None:
     require(len(source) == 4, f"input has {len(source)} axes, must be 4")
     out = weights.shape[CHANNEL_AXIS]
     require(out % source[3] == 0, f"{source[3]} channels do not go with {out} kernels")
-    # 0 stands in files whose writer left the field out; the shapes say it all the same.
-    told = op.options.multiplier in (0, out // source[3])
-    require(told, f"depth multiplier is {op.options.multiplier}, must be {out // source[3]}")
+    told, times = op.options.multiplier, out // source[3]
+    require(told == times, f"depth multiplier is {told}, must be {times}")
+    require(
+        op.inputs[BIAS:] != (ABSENT,), "leaves its bias off by -1; it must have two inputs then"
+    )
     if graph.input_of(op, BIAS) is not None:
         shape = constant(graph, op, BIAS, "bias", "int32").shape
         require(shape == (out,), f"bias has the shape {list(shape)}")

@@ -87,6 +87,7 @@ REFUSALS: list[tuple[str, Change, str]] = [
     ("cnn", quantized(15, scale=[0.1]), "input and output scales differ"),
     ("cnn", quantized(12, zeroPoint=[1] * 16), "weights have a zero point"),
     ("cnn", quantized(12, scale=[-1.0] * 16), "not a positive number"),
+    ("cnn", quantized(12, zeroPoint=None), "weights have no scale or no zero point"),
     ("cnn", quantized(12, scale=[1.0] * 15, zeroPoint=[0] * 15), "15 scales"),
     ("cnn", quantized(12, quantizedDimension=3, scale=[1.0] * 6, zeroPoint=[0] * 6), "axis 3"),
     ("cnn", quantized(14, scale=[1e-30]), "absurdly small"),
@@ -195,6 +196,39 @@ def test_sums_that_can_leave_32_bits_are_refused() -> None:
             continue
         with pytest.raises(InputError, match="more than 32 bits hold"):
             verify(graph, "m")
+
+
+@pytest.mark.parametrize(
+    ("more", "multiplier", "reason"),
+    [([], 1, None), ([-1], 1, "leaves its bias off by -1"), ([], 0, "multiplier is 0, must be 1")],
+)
+def test_what_tflm_cannot_run_of_a_depthwise_layer(
+    more: list[int], multiplier: int, reason: str | None
+) -> None:
+    """Its reference kernel crashes on the second and writes no output for the third."""
+    builder = Builder()
+    source, target = (builder.tensor((1, 2, 2, 2), scale=0.5) for _ in range(2))
+    weights = builder.constant(np.ones((1, 1, 1, 2), np.int8), scale=0.5)
+    kind = options("DepthwiseConv2DOptions", strideH=1, strideW=1, depthMultiplier=multiplier)
+    builder.op("DEPTHWISE_CONV_2D", [source, weights, *more], [target], kind)
+    graph = parse_tflite(builder.finish([source], [target]), "m")
+    if reason is None:
+        verify(graph, "m")
+        return
+    with pytest.raises(InputError, match=reason):
+        verify(graph, "m")
+
+
+def test_more_reasons_than_anybody_reads_are_cut() -> None:
+    builder = Builder()
+    source, target = (builder.tensor((1, 4), scale=0.5) for _ in range(2))
+    for _ in range(300):
+        builder.op("RELU", [source, source], [builder.tensor((1, 4), scale=0.5)])
+    builder.op("RELU", [source], [target])
+    with pytest.raises(InputError) as refused:
+        verify(parse_tflite(builder.finish([source], [target]), "m"), "m")
+    assert str(refused.value).endswith("; and more")
+    assert str(refused.value).count("has 2 inputs") == 100
 
 
 def test_a_bias_of_another_scale_is_refused_as_tflm_does() -> None:

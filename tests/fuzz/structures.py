@@ -135,11 +135,10 @@ def joined_constants(layers: int, size: int) -> bytes:
 
 
 def shared_scales() -> bytes:
-    """A list of scales that every tensor has, and nobody's zero points."""
+    """A list of scales and zero points that every tensor has."""
     builder = Builder()
     channels = 2**14
     first = builder.tensor((channels,), scale=np.ones(channels, np.float32))
-    builder.tensors[first].quantization.zeroPoint = None
     repeat(builder, first, MANY_TENSORS)
     source, target = builder.tensor((1, 4), **Q), builder.tensor((1, 4), **Q)
     builder.op("RELU", [source], [target])
