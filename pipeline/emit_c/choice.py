@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -19,7 +19,7 @@ from pipeline.emit_c import (
     sparse_fully_connected,
 )
 from pipeline.emit_c.dense_cost import dense_cost
-from pipeline.emit_c.flash import Flash
+from pipeline.emit_c.flash import CODE, Flash
 from pipeline.emit_c.layer import Emitter
 from pipeline.emit_c.sparse import Cost
 from pipeline.ir import Graph, Op
@@ -79,8 +79,8 @@ def choose(graph: Graph, op: Op, plain: Emitter) -> Choice:
 
 def candidates(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
     """Return the kernels that can compute a layer, the fastest first, the plain one last."""
-    dense = full_kernels(graph, op, plain)
-    return _with_pruned(graph, op, dense) if op.name in PRUNED else dense
+    rivals = _rivals(graph, op, full_kernels(graph, op, plain))
+    return rivals.choices({rivals.fastest})
 
 
 def full_kernels(graph: Graph, op: Op, plain: Emitter) -> list[Choice]:
@@ -102,7 +102,9 @@ def choose_all(graph: Graph, plain: Mapping[str, Emitter], goal: str) -> list[Ch
     and code, what is best for each is not always best for all: what the other goals give is looked
     at too, so that no goal is missed by more than another one misses it.
     """
-    options = [candidates(graph, op, plain[op.name]) for op in graph.ops]
+    rivals = [_rivals(graph, op, full_kernels(graph, op, plain[op.name])) for op in graph.ops]
+    needed = {each.fastest for each in rivals}
+    options = [each.choices(needed) for each in rivals]
     speed = _fastest(graph, options, "speed")
     if goal == "speed":
         return speed
@@ -173,23 +175,67 @@ def _scratch(graph: Graph, choice: Choice) -> int:
     return choice.emitter.scratch(graph, choice.op)
 
 
-def _with_pruned(graph: Graph, op: Op, dense: list[Choice]) -> list[Choice]:
-    """Return a layer's kernels, those for pruned layers first where they cost less.
+@dataclass(frozen=True)
+class Rivals:
+    """A layer's kernels by form, "dense" the last, and the costs of each form's fastest one.
 
-    The least flash of those that take about as few instructions as the fastest.
+    refused: the forms that cannot compute it, and why. No costs where there is nothing to choose.
     """
+
+    kernels: dict[str, list[Choice]]
+    costs: dict[str, Cost]
+    refused: dict[str, str]
+
+    @property
+    def fastest(self) -> str:
+        """Return the header of the fastest kernel."""
+        best = min(self.costs, key=lambda form: self.costs[form].instructions, default="dense")
+        return self._header(best)
+
+    def _header(self, form: str) -> str:
+        return self.kernels[form][0].emitter.header or ""
+
+    def choices(self, needed: Set[str]) -> list[Choice]:
+        """Return the kernels, the best form's first and the dense ones last.
+
+        Best is the least flash of those that take about as few instructions as the fastest. needed:
+        headers whose code the model has anyway; that of another one counts.
+        """
+        if not self.costs:
+            return self.kernels["dense"]
+        enough = LESS_FLASH * min(cost.instructions for cost in self.costs.values())
+        fast = [form for form, cost in self.costs.items() if cost.instructions <= enough]
+        best = min(
+            fast, key=lambda form: (self._flash(form, needed), self.costs[form].instructions)
+        )
+        return self._said(best)
+
+    def _flash(self, form: str, needed: Set[str]) -> int:
+        header = self._header(form)
+        return self.costs[form].flash + (0 if header in needed else CODE[header].once)
+
+    def _said(self, best: str) -> list[Choice]:
+        counted = "instructions and bytes of weights, estimated: " + ", ".join(
+            f"{cost.instructions} and {cost.flash} {form}" for form, cost in self.costs.items()
+        )
+        dense = self.kernels["dense"]
+        if best == "dense":
+            why_not = "".join(f"; not {form}: {why}" for form, why in self.refused.items())
+            why = f"{dense[0].why}{why_not}\n *        {counted}"
+            return [replace(dense[0], why=why), *dense[1:]]
+        why = f"{best};\n *        {counted}"
+        return [*(replace(choice, why=why) for choice in self.kernels[best]), *dense]
+
+
+def _rivals(graph: Graph, op: Op, dense: list[Choice]) -> Rivals:
+    """Return what can compute a layer; dense: the kernels that take all weights."""
+    if op.name not in PRUNED:
+        return Rivals({"dense": dense}, {}, {})
     found = {form: of(graph, op) for form, of in PRUNED[op.name].items()}
     usable = {form: v for form, v in found.items() if not isinstance(v, str)}
-    costs = {form: v[0][1] for form, v in usable.items()}
-    costs["dense"] = dense_cost(graph, op, dense[0].emitter)
-    enough = LESS_FLASH * min(cost.instructions for cost in costs.values())
-    fast = [form for form, cost in costs.items() if cost.instructions <= enough]
-    best = min(fast, key=lambda form: (costs[form].flash, costs[form].instructions))
-    counted = "instructions and bytes of weights, estimated: " + ", ".join(
-        f"{cost.instructions} and {cost.flash} {form}" for form, cost in costs.items()
-    )
-    if best == "dense":
-        why_not = "".join(f"; not {form}: {v}" for form, v in found.items() if isinstance(v, str))
-        return [replace(dense[0], why=f"{dense[0].why}{why_not}\n *        {counted}"), *dense[1:]]
-    why = f"{best};\n *        {counted}"
-    return [*(Choice(op, emitter, why) for emitter, _ in usable[best]), *dense]
+    return Rivals(
+        {**{form: [Choice(op, e, "") for e, _ in v] for form, v in usable.items()}, "dense": dense},
+        {**{form: v[0][1] for form, v in usable.items()},
+         "dense": dense_cost(graph, op, dense[0].emitter)},
+        {form: v for form, v in found.items() if isinstance(v, str)},
+    )  # fmt: skip
