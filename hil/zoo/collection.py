@@ -159,15 +159,14 @@ def collect(wanted: Sequence[Specimen], out: Path, jobs: int, quiet: bool) -> li
     mark = fingerprint()
     folder = out / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    done = {s: o for s in wanted if (o := _kept(folder, s, mark)) is not None}
-    rest = [s for s in wanted if s not in done]
-    bar = tqdm(total=len(wanted), initial=len(done), unit="run", disable=True if quiet else None)
+    done: dict[Specimen, Observation] = {}
+    bar = tqdm(total=len(wanted), unit="run", disable=True if quiet else None)
     # One thread each: the processes share the cores already. Read as numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Spawned: native runtimes do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with bar, ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = {pool.submit(_made, s, folder, mark): s for s in rest}
+        futures = {pool.submit(_told, s, folder, mark): s for s in wanted}
         try:
             for future in as_completed(futures):
                 specimen = futures[future]
@@ -180,8 +179,13 @@ def collect(wanted: Sequence[Specimen], out: Path, jobs: int, quiet: bool) -> li
     return [done[s] for s in wanted]
 
 
+def _told(specimen: Specimen, folder: Path, mark: str) -> Observation:
+    """Conclude from what is kept, or from a run. In a process of its own."""
+    return _kept(folder, specimen, mark) or _made(specimen, folder, mark)
+
+
 def _made(specimen: Specimen, folder: Path, mark: str) -> Observation:
-    """Run a specimen, keep its record, conclude. In a process of its own."""
+    """Run a specimen, keep its record, conclude."""
     with outsiders.admitted():
         made = measured(specimen)
     kept = Kept(mark, made.refused, made.run, made.seconds)
