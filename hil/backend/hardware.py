@@ -153,7 +153,7 @@ class HardwareBackend:
             return
         for _ in range(BREAKS):
             transport.send_break()
-        if self._port.usb_id is not None and not _goes(transport):
+        if self.via == "usb" and not _goes(transport):
             self.close()
             self._restart_by_bootloader()
 

@@ -17,16 +17,15 @@ import re
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from hil.backend import keeper
 from hil.backend.keeper import has_ended, kill_group
+from hil.backend.renode_folders import new_folder, read_pid
 from hil.board import PROJECT_DIR, Board
 from hil.errors import InputError, ToolError, clean
 
@@ -38,8 +37,6 @@ WANTED: Final = "its portable package, 1.15 or later"
 
 DESCRIPTIONS_DIR: Final = PROJECT_DIR / "firmware" / "platform" / "renode"
 SERVICE: Final = "harness.py"
-#: Of a run's folder, before the harness's process number.
-PREFIX: Final = "tinyhil-renode-"
 
 #: Renode starts in one to three seconds; a busy CI host may take ten times as long.
 START_TIMEOUT_S: Final = 60.0
@@ -130,8 +127,7 @@ class RenodeProcess:
     connection: socket.socket
 
     def __init__(self, program: str, board: Board, elf: Path) -> None:
-        sweep(Path(tempfile.gettempdir()))
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self._folder = new_folder()
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
         try:
@@ -190,7 +186,7 @@ class RenodeProcess:
     @property
     def pid(self) -> int:
         """The launched process, which leads its group. Raises ToolError when it has ended."""
-        pid = _read_pid(self._folder)
+        pid = read_pid(self._folder)
         if self._process is None or pid is None:
             raise ToolError("Renode is not running")
         return pid
@@ -251,47 +247,5 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        if (pid := _read_pid(folder)) is not None:
+        if (pid := read_pid(folder)) is not None:
             kill_group(pid)
-
-
-def _read_pid(folder: Path) -> int | None:
-    """Return the number that the keeper has noted in a run's folder."""
-    try:
-        return int((folder / "pid").read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def sweep(temporary: Path) -> None:
-    """Delete the folders of runs whose harness and keeper were both killed, and end their Renode.
-
-    A process whose number a Renode once had is told from it by where it runs.
-    """
-    for folder in temporary.glob(PREFIX + "*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if not owner.isdigit() or _lives(int(owner)) or not _is_ours(folder):
-            continue
-        pid = _read_pid(folder)
-        with contextlib.suppress(OSError):
-            if pid is not None and Path(f"/proc/{pid}/cwd").samefile(folder):
-                kill_group(pid)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
-
-
-def _is_ours(folder: Path) -> bool:
-    """Return whether it is a folder of this user's, and no link to one: others write there too."""
-    with contextlib.suppress(OSError):
-        about = folder.lstat()
-        return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
-    return False

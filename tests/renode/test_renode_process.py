@@ -19,6 +19,7 @@ from hil.backend import renode_link
 from hil.backend import renode_process as module
 from hil.backend.base import Counters
 from hil.backend.renode import RenodeBackend
+from hil.backend.renode_folders import PREFIX, sweep
 from hil.backend.renode_process import find, version
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import InputError, LinkError, ToolError
@@ -402,13 +403,13 @@ def test_what_a_killed_keeper_leaves_the_next_start_ends(
     (left,) = folders(scratch)
     pid = int(pid_file.read_text())
     os.kill(parent_of(pid), signal.SIGKILL)
-    module.sweep(scratch)
+    sweep(scratch)
     assert alive(pid), "its harness lives: nobody else ends it"
     harness.kill()
     harness.wait(30)
     assert alive(pid)
     assert left.is_dir()
-    module.sweep(scratch)
+    sweep(scratch)
     wait_until_gone(pid)
     assert not left.exists()
 
@@ -416,17 +417,15 @@ def test_what_a_killed_keeper_leaves_the_next_start_ends(
 def test_others_folders_and_links_are_left_alone(scratch: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
-    names = [f"{module.PREFIX}{os.getpid()}-abc", f"{module.PREFIX}x", "tinyhil-1-2"]
+    names = [f"{PREFIX}{os.getpid()}-abc", f"{PREFIX}x", "tinyhil-1-2"]
     for name in names:
         (scratch / name).mkdir()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (scratch / f"{module.PREFIX}{gone.pid}-link").symlink_to(kept)
-    (scratch / f"{module.PREFIX}{gone.pid}-abc").mkdir()
-    module.sweep(scratch)
-    assert sorted(p.name for p in scratch.iterdir()) == sorted(
-        [*names, f"{module.PREFIX}{gone.pid}-link"]
-    )
+    (scratch / f"{PREFIX}{gone.pid}-link").symlink_to(kept)
+    (scratch / f"{PREFIX}{gone.pid}-abc").mkdir()
+    sweep(scratch)
+    assert sorted(p.name for p in scratch.iterdir()) == sorted([*names, f"{PREFIX}{gone.pid}-link"])
     assert kept.is_dir()
 
 
