@@ -77,14 +77,16 @@ def strided(draw: Any, builder: Builder, source: int, shape: tuple[int, ...]) ->
     for axis, extent in enumerate(shape):
         stride = draw(st.sampled_from([1, 1, 2, -1, -2, 3]))
         first, last = draw(st.integers(-extent - 1, extent)), draw(st.integers(-extent - 1, extent))
-        chosen: Any = slice(first, last, stride)
+        open_ends = [draw(st.integers(0, 3)) == 0 for _ in range(2)]
+        chosen: Any = slice(None if open_ends[0] else first, None if open_ends[1] else last, stride)
         if draw(st.integers(0, 4)) == 0 and -extent <= first < extent:
             masks["shrinkAxisMask"] |= 1 << axis
             stride, chosen = 1, first
-        elif len(range(extent)[chosen]) == 0:
-            masks["beginMask"] |= 1 << axis
-            masks["endMask"] |= 1 << axis
-            chosen = slice(None, None, stride)
+        else:
+            if len(range(extent)[chosen]) == 0:
+                open_ends, chosen = [True, True], slice(None, None, stride)
+            masks["beginMask"] |= open_ends[0] << axis
+            masks["endMask"] |= open_ends[1] << axis
         begin.append(first), end.append(last), strides.append(stride), index.append(chosen)
     out = np.empty(shape)[tuple(index)].shape
     inputs = [source, *(int32(builder, v) for v in (begin, end, strides))]
