@@ -177,7 +177,7 @@ SPARSE = {
     **{f"sparse-fc-{kind}": fully_connected(250, 9, 0.3, kind) for kind in FINISHES},
     **{f"sparse-conv-{kind}": conv((20, 1, 6), (7, 1), 8, 0.3, kind) for kind in FINISHES},
     **{
-        f"sparse-same-{kind}": conv((6, 9, 8), (3, 3), 8, 0.3, kind, 1, Padding.SAME)
+        f"sparse-same-{kind}": conv((6, 9, 8), (3, 3), 8, 0.15, kind, 1, Padding.SAME)
         for kind in FINISHES
     },
     "sparse-fc-parts": fully_connected(600, 4, 0.2, "full"),
