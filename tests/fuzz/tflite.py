@@ -120,13 +120,19 @@ def limits(size: int, before: int, seen: list[int]) -> Iterator[None]:
         raise MemoryUsedError(f"used {seen[-1]} bytes for a file of {size}")
 
 
+def committed() -> list[bytes]:
+    """Return the models that the repository carries."""
+    paths = sorted((PROJECT_DIR / "test_vectors" / "models").glob("*/int8.tflite"))
+    return [path.read_bytes() for path in paths]
+
+
 def models() -> list[bytes]:
     """Return what is damaged: real files, and two small models of every operator."""
-    paths = sorted((PROJECT_DIR / "test_vectors" / "models").glob("*/int8.tflite"))
+    paths: list[Path] = []
     if folder := os.environ.get("TINYHIL_MLPERF_DIR"):
-        paths += sorted(Path(folder).glob("*.tflite"))
+        paths = sorted(Path(folder).glob("*.tflite"))
     small = (model for name in MODELS for model in drawn(name, 2, same=True))
-    return [path.read_bytes() for path in paths] + list(small)
+    return [*committed(), *(path.read_bytes() for path in paths), *small]
 
 
 def case(files: list[bytes], seed: int) -> bytes:
@@ -183,7 +189,8 @@ def main() -> int:
     parser.add_argument("--hostile", action="store_true", help="only the files that ask for much")
     args = parser.parse_args()
     before = status("VmRSS")
-    files = [path.read_bytes() for path in args.files] or models()
+    files = [path.read_bytes() for path in args.files]
+    files = files or (committed() if args.hostile else models())
     for data in files:
         if not use(data):  # also loads everything that is loaded once
             raise SystemExit("a file is refused as it is")
