@@ -37,7 +37,7 @@ static int model_0_rows_run(void) {
  * out  [1, 44, 1, 16] scale 0.0494401455 zero point -128
  * cost 29568 multiply-accumulates, 524 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 17856 and 300 sparse, 23322 and 395 in pairs, 36080 and 672 dense */
+ *        instructions and bytes of weights, estimated: 17032 and 300 sparse, 20211 and 395 in pairs, 34214 and 672 dense */
 /* nonzero weights of [16, 7, 1, 6]: gap, weight (nn_sparse.h) */
 static const int8_t model_1_conv1_weights[268] = {
     22, -118, 13, 97, 1, 127, 1, 119, 1, 126, 14, -77, 4, 98, 13, 91, 4, -91, 14, 80, 18, 90,
@@ -117,7 +117,7 @@ static int model_2_pool1_run(void) {
  * out  [1, 18, 1, 32] scale 0.0345042944 zero point -128
  * cost 46080 multiply-accumulates, 1536 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 24864 and 1088 sparse, 34239 and 1423 in pairs, 45576 and 2560 dense */
+ *        instructions and bytes of weights, estimated: 24161 and 1088 sparse, 28578 and 1423 in pairs, 43488 and 2560 dense */
 /* nonzero weights of [32, 5, 1, 16]: gap, weight (nn_sparse.h) */
 static const int8_t model_3_conv2_weights[1024] = {
     1, -127, 2, -124, 5, 92, 1, 98, 2, 107, 1, 117, 20, -104, 8, 83, 1, 84, 11, 100, 5, -95, 3,
@@ -246,7 +246,7 @@ static int model_4_pool2_run(void) {
  * out  [1, 7, 1, 64] scale 0.0438964367 zero point -128
  * cost 43008 multiply-accumulates, 3482 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 19061 and 2586 sparse, 26522 and 3470 in pairs, 45332 and 6144 dense */
+ *        instructions and bytes of weights, estimated: 18641 and 2586 sparse, 24589 and 3470 in pairs, 43310 and 6144 dense */
 /* nonzero weights of [64, 3, 1, 32]: gap, weight (nn_sparse.h) */
 static const int8_t model_5_conv3_weights[2458] = {
     0, 58, 2, 71, 22, 53, 2, 67, 22, 68, 1, 79, 7, 56, 10, -70, 7, 50, 17, 66, 13, 77, 19, 51,
@@ -469,7 +469,7 @@ static int model_6_average_run(void) {
  * out  [1, 64] scale 0.059060242 zero point -128
  * cost 4096 multiply-accumulates, 2790 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 4876 and 1766 sparse, 7408 and 2306 in pairs, 5744 and 4096 dense */
+ *        instructions and bytes of weights, estimated: 4592 and 1766 sparse, 7088 and 2306 in pairs, 5323 and 4096 dense */
 /* nonzero weights of [64, 64]: place in its part, weight (nn_sparse.h) */
 static const int8_t model_7_dense1_weights[1638] = {
     6, 61, 14, -65, 15, 67, 16, 73, 21, -99, 29, -61, 31, -83, 32, -77, 33, -59, 34, 102, 35,
@@ -654,7 +654,7 @@ static int model_7_dense1_run(void) {
  * out  [1, 3] scale 0.270092666 zero point 14
  * cost 192 multiply-accumulates, 130 bytes of constants
  * kernel sparse;
- *        instructions and bytes of weights, estimated: 227 and 82 sparse, 347 and 108 in pairs, 496 and 256 dense */
+ *        instructions and bytes of weights, estimated: 235 and 82 sparse, 350 and 108 in pairs, 568 and 256 dense */
 /* nonzero weights of [3, 64]: place in its part, weight (nn_sparse.h) */
 static const int8_t model_8_scores_weights[76] = {
     4, -127, 10, 99, 13, 85, 17, -119, 18, -103, 22, -87, 23, 86, 24, -92, 45, -83, 48, 84, 52,
