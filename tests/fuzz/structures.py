@@ -257,7 +257,8 @@ class Scribble:
         self.shapes = {self.builder.tensor((1, *extents), **Q): (1, *extents)}
         self.constants: dict[tuple[int, ...], int] = {}
 
-    def made(self, shape: tuple[int, ...]) -> int:
+    def made(self, wanted: tuple[int, ...]) -> int:
+        shape = tuple(min(extent, 2**31 - 1) for extent in wanted)  # what a file can say
         target = self.builder.tensor(shape, **Q)
         self.shapes[target] = shape
         return target
