@@ -8,7 +8,7 @@ from typing import Final
 from hil.record import Column, Run
 from hil.report.chain import agreeing
 from hil.verdict import drift
-from hil.verdict.steps import shares_p
+from hil.verdict.steps import family, shares_p
 
 #: Stages whose confusion matrices are shown: the notebook's model, its int8 form, the board's.
 MATRICES: Final = ("float", "int8", "device")
@@ -27,12 +27,16 @@ class Share:
 
 @dataclass(frozen=True)
 class ShareRow:
-    """One column's predicted-class shares; p: of their difference from the true ones."""
+    """One column's predicted-class shares; p: of their difference from the true ones.
+
+    stands: whether it is more than chance among all tests of the run.
+    """
 
     name: str
     windows: int
     shares: tuple[Share, ...]
     p: float | None
+    stands: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,13 @@ def share_row(run: Run, column: Column) -> ShareRow:
         Share(p / max(1, total), t / max(1, total)) for p, t in zip(predicted, true, strict=True)
     ]
     p = shares_p(run, column) if total else None
-    return ShareRow(column.name, total, tuple(shares), p)
+    return ShareRow(column.name, total, tuple(shares), p, _stands(run, column))
+
+
+def _stands(run: Run, column: Column) -> bool:
+    """Whether the test of this column, or of one with the same answers, stands in the family."""
+    tested = [t.second for t in family(run) if t.kind == "shares" and t.significant]
+    return any(drift.same_answers(c, column) for c in drift.chain(run) if c.name in tested)
 
 
 def matrix(run: Run, column: Column) -> Matrix:

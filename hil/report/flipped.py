@@ -16,9 +16,10 @@ from hil.verdict.flips import spread
 
 @dataclass(frozen=True)
 class Drawn:
-    """One window: names of its channels with their range, and values [channel][sample]."""
+    """One window: its channels, in words with their range, and values [channel][sample]."""
 
     flip: Flip
+    channels: tuple[str, ...]
     names: tuple[str, ...]
     series: tuple[tuple[tuple[float, ...]], ...]
     ranges: tuple[tuple[float, float], ...]
@@ -26,12 +27,16 @@ class Drawn:
 
 @dataclass(frozen=True)
 class FlippedView:
-    """The windows of a step that are drawn, how many more there are, and what a window is."""
+    """The windows of a step that are drawn, how many more there are, and what a window is.
+
+    scales: what a drawing's height is, for each unit.
+    """
 
     drawn: tuple[Drawn, ...]
     more: int
     samples: int
     rate_hz: float
+    scales: tuple[str, ...] = ()
 
 
 def flipped_view(run: Run, flips: Sequence[Flip]) -> FlippedView:
@@ -50,7 +55,12 @@ def flipped_view(run: Run, flips: Sequence[Flip]) -> FlippedView:
         len(flips) - len(shown),
         length,
         given.rate_hz,
+        tuple(dict.fromkeys(_range(s, u) for s, u in zip(spans, given.units, strict=False))),
     )
+
+
+def _range(span: tuple[float, float], unit: str) -> str:
+    return f"{significant(span[0], 2)} … {significant(span[1], 2)} {unit}"
 
 
 def _values(given: Signals, raw: str) -> NDArray[np.float64]:
@@ -81,7 +91,7 @@ def _drawn(
     spans: tuple[tuple[float, float], ...],
 ) -> Drawn:
     names = tuple(
-        f"{name} {significant(float(x.min()), 2)} … {significant(float(x.max()), 2)} {unit}"
+        f"{name} {_range((float(x.min()), float(x.max())), unit)}"
         for name, unit, x in zip(given.channels, given.units, values.T, strict=True)
     )
-    return Drawn(flip, names, tuple((tuple(x.tolist()),) for x in values.T), spans)
+    return Drawn(flip, given.channels, names, tuple((tuple(x.tolist()),) for x in values.T), spans)

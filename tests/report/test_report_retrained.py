@@ -12,7 +12,7 @@ from hil.report import render
 
 
 def with_retrained(run: Run, right: int) -> Run:
-    """Return the run with a column that answers the first `right` labels, and else another class."""
+    """Return the run with a column that is right in the first `right` windows and no other."""
     int8 = next(c for c in run.columns if c.name == "int8")
     answers = tuple(t if i < right else (t + 1) % 3 for i, t in enumerate(run.windows.label))
     made = replace(int8, name="retrained", side_branch=True, after="int8", predicted=answers)

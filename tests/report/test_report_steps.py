@@ -11,6 +11,7 @@ from hil.record import Column, Run, Signal, Signals, Windows
 from hil.report.chain import chain_view
 from hil.report.flipped import flipped_view
 from hil.report.parts import parts_view
+from hil.report.pictures import lines as pictures
 from hil.report.steps import TITLES, StepView, steps_view
 from hil.report.verdict import verdict_view
 from hil.verdict.causes import LOCATIONS
@@ -126,6 +127,13 @@ def test_the_signals_are_the_samples_in_their_units(eight_windows: Run) -> None:
     # One range for each unit, over all the windows drawn.
     assert first.ranges[0] == pytest.approx((-0.003, -0.001))
     assert first.ranges[3] == view.drawn[1].ranges[5] == pytest.approx((-0.03, -0.01))
+    assert view.scales == ("−0.003 … −0.001 g", "−0.03 … −0.01 rad/s")
+    # Above a channel stands its name; its range is in the words that a screen reader has.
+    assert first.channels == CHANNELS
+    assert first.names[3] == "wx −0.03 … −0.03 rad/s"
+    drawn = pictures.signals("k", "t", first.names, first.series, first.ranges, labels=CHANNELS)
+    assert ">wx</text>" in drawn
+    assert "wx −0.03 … −0.03 rad/s" in drawn.split("<desc")[1].split("</desc>")[0]
 
 
 def test_many_flips_are_drawn_in_part_and_counted() -> None:

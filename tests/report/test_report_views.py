@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 from page_outline import Outline
-from sample_runs import differing_run, fine, hardware_run, problem, sample_run
+from sample_runs import differing_run, fine, full_run, hardware_run, problem, sample_run
 
 from hil.links import words as link_words
 from hil.record import Column, CompressionRow, Identity, Link, Memory, Run, Windows
@@ -47,6 +47,24 @@ def test_shares_are_of_the_windows_that_can_be_judged(six_windows: Run) -> None:
     # One window was wrongly given b: of one, chance explains all.
     assert int8_row.p == 1.0
     assert view.full == 4 / 5
+
+
+def test_a_class_is_marked_where_its_test_stands_in_the_family() -> None:
+    """Seven windows of one class: p below 0.05, chance among the run's tests. What has the same
+    answers has the same mark.
+    """
+    run = full_run(windows=60)
+    label = run.windows.label
+    few = [i for i, t in enumerate(label) if t == 0][:7]
+    slightly = tuple(1 if i in few else t for i, t in enumerate(label))
+    named = {c.name: c for c in run.columns}
+    always = (0,) * 60
+    answers = {"float": slightly, "int8": always, "device": always}
+    columns = tuple(replace(named[n], predicted=p, after=None) for n, p in answers.items())
+    rows = {r.name: r for r in classes_view(replace(run, columns=columns)).shares}
+    assert rows["float"].p is not None
+    assert 0.01 < rows["float"].p < 0.05
+    assert [rows[n].stands for n in answers] == [False, True, True]
 
 
 def test_a_matrix_counts_true_classes_in_rows(six_windows: Run) -> None:

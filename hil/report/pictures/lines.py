@@ -36,13 +36,17 @@ def signals(  # noqa: PLR0913, PLR0917 - what is drawn, and how
     series: Sequence[Sequence[Sequence[float]]],
     ranges: Sequence[tuple[float, float]],
     classes: Sequence[str] = ("signal",),
+    labels: Sequence[str] = (),
 ) -> Markup:
     """Return channels as small multiples: series[channel][line] over time, drawn in its range.
 
-    names: what stands above each channel. classes: one for each line of a channel.
+    names: each channel in words, of which the text alternative is made; labels: what stands above
+    it, where those are too long for a third of the picture. classes: one for each line of a
+    channel.
     """
     parts: list[Markup] = []
-    for i, (name, lines, span) in enumerate(zip(names, series, ranges, strict=True)):
+    shown = zip(labels or names, series, ranges, strict=True)
+    for i, (name, lines, span) in enumerate(shown):
         x, y = i % ACROSS / ACROSS, i // ACROSS * (ROW + LABEL)
         width = 1 / ACROSS - 0.02
         length = max(2, *(len(values) for values in lines))
