@@ -7,6 +7,9 @@ keeps as it restarts, and by its flash: what ROM says of it must be the board's 
 2 KB; RM0351 3.3.1). Nothing tells two chips with such flash apart: of several none is guessed.
 
 Not by serial number: the ROM makes its own of the chip's 96 bits, the firmware's has 64 of them.
+
+A device that dfu-util may not open has neither socket nor flash in its listing, only a line on
+standard error. It may be the board: it is told, with what mends it, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,15 +33,19 @@ from hil.upload.port import POLL_S, RESTART_TIMEOUT_S, touch
 
 #: What helps where a touch does not: the ROM looks at this pin as the chip starts.
 BY_HAND: Final = "start it with BOOT0 high, or upload by a debug probe (upload_protocol)"
-#: After a failure: the ROM stays, whatever is in flash.
-AGAIN: Final = f"the board waits in DFU for the next upload; after a reset, {BY_HAND}"
+#: After a failure, of any kind: whether the board has left DFU by then is not known.
+AGAIN: Final = f"upload again; where no board is found then, {BY_HAND}"
 
 #: What `dfu-util -l` says of each memory of a device in DFU; the first is the flash.
 FOUND: Final = re.compile(
     r'^Found DFU: .*\bpath="([0-9.-]{1,40})", alt=0, name="(.{0,200})", serial="(.{0,80})"$', re.M
 )
-#: What it says where it may not open the device.
+#: What it says there where it could not read a name.
 UNKNOWN: Final = "UNKNOWN"
+#: What it says on standard error of a device that it may not open; newer ones add why.
+REFUSED: Final = re.compile(r"^(?:.{0,80}: )?Cannot open DFU device (.{1,120})$", re.M)
+#: Seconds for a listing: each request to a device in it is given up after 5.
+LIST_TIMEOUT_S: Final = 30.0
 #: A DfuSe memory layout (ST's UM0424, 4.3.2): "@name/address/count*sizeUnit…,…".
 LAYOUT: Final = re.compile(r"@[^/]{0,80}/(0x[0-9A-Fa-f]{1,8})/([0-9*BKMa-g ,]{1,80})")
 SECTORS: Final = re.compile(r"(\d{1,5})\*(\d{1,5})([ BKM]?)[a-g]")
@@ -71,14 +79,29 @@ class Waiting:
         return f"in DFU on {self.path}, serial number {clean(self.serial_number)}"
 
 
-def waiting(board: Board, program: str) -> list[Waiting]:
+@dataclass(frozen=True)
+class Listing:
+    """What `dfu-util -l` says. refused: what it says of each device that it may not open."""
+
+    waiting: list[Waiting]
+    refused: list[str]
+
+
+def listing(board: Board, program: str) -> Listing:
     """Return every device with the ROM's USB id that is in DFU. program: dfu-util's path."""
     vendor, product = board.usb_ids[1]
     command = [program, "-l", "-d", f"{vendor:04x}:{product:04x}"]
-    listed = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False
-    ).stdout
-    return [Waiting(*fields) for fields in FOUND.findall(listed)]
+    try:
+        listed = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False,
+            timeout=LIST_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise LinkError(
+            f"dfu-util -l did not end in {LIST_TIMEOUT_S:g} s: unplug the board, plug it in again"
+        ) from None
+    found = [Waiting(*fields) for fields in FOUND.findall(listed.stdout)]
+    return Listing(found, REFUSED.findall(listed.stderr))
 
 
 def find(board: Board, program: str, asked: str | None) -> Waiting:
@@ -86,23 +109,21 @@ def find(board: Board, program: str, asked: str | None) -> Waiting:
 
     asked: a running board's port or USB serial number, or what dfu-util calls path or serial; None
     for the only board. Raises InputError where several could be meant or `asked` is none of them,
-    LinkError where there is none, or it does not come up in DFU.
+    LinkError where there is none, it may not be opened, or it does not come up in DFU.
     """
-    before, running = waiting(board, program), ports.running(board)
-    if asked is not None:
+    before, running = listing(board, program), ports.running(board)
+    if asked is None:
+        there = [w for w in before.waiting if w.could_be(board)]
+        if not running and not there:
+            there = before.waiting  # for `_check` to say what it is
+    else:
         device = ports.resolve(running, asked)
         running = [p for p in running if p.device == device]
-        there = [w for w in before if asked in (w.path, w.serial_number)]
-        if not running and not there:
-            raise InputError(
-                f"{clean(asked)} is no {board.title}: neither one that runs this firmware nor one "
-                "in DFU"
-            )
-    else:
-        there = [w for w in before if w.could_be(board)] or before
-        if not running and not there:
-            others = ports.told_of(ports.lookalikes(board))
-            raise LinkError(f"no {board.title} found on USB{others}; {BY_HAND}")
+        there = [w for w in before.waiting if asked in (w.path, w.serial_number)]
+    if before.refused and (asked is None or not (running or there)):
+        raise _refusal(before.refused)
+    if not running and not there:
+        raise _absence(board, asked)
     if len(running) + len(there) > 1:
         listed = "; ".join(map(str, [*running, *there]))
         raise InputError(
@@ -114,30 +135,51 @@ def find(board: Board, program: str, asked: str | None) -> Waiting:
     return found
 
 
+def _absence(board: Board, asked: str | None) -> InputError | LinkError:
+    if asked is None:
+        others = ports.told_of(ports.lookalikes(board))
+        return LinkError(f"no {board.title} found on USB{others}; {BY_HAND}")
+    return InputError(
+        f"{clean(asked)} is no {board.title}: neither one that runs this firmware nor one in DFU"
+    )
+
+
+def _refusal(refused: list[str]) -> LinkError:
+    return LinkError(
+        f"dfu-util may not open what is in DFU ({clean(refused[0])}): see `tinyhil doctor --udev`"
+    )
+
+
 def _check(board: Board, found: Waiting) -> None:
     if UNKNOWN in (found.memory, found.serial_number):
-        raise LinkError(f"dfu-util may not open {found.path}: see `tinyhil doctor --udev`")
+        raise LinkError(
+            f"what is {found} does not say what it is: unplug it, plug it in again; {BY_HAND}"
+        )
     if not found.could_be(board):
         raise InputError(
             f"no {board.title}: what is {found} has other flash, {clean(found.memory)!r}"
         )
 
 
-def _restart(board: Board, program: str, port: Port, before: list[Waiting]) -> Waiting:
+def _restart(board: Board, program: str, port: Port, before: Listing) -> Waiting:
     """Touch a running board; return it in DFU: on the same socket, or else the only new one."""
     touch(port.device, BY_HAND)
-    known = {w.path for w in before}
+    known = {w.path for w in before.waiting}
     deadline = time.monotonic() + RESTART_TIMEOUT_S
     found: list[Waiting] = []
+    refused: list[str] = []
     while time.monotonic() < deadline:
-        now = waiting(board, program)
-        found = [w for w in now if w.path == port.location or not port.location]
+        now = listing(board, program)
+        found = [w for w in now.waiting if w.path == port.location or not port.location]
         found = [w for w in found if port.location or w.path not in known]
-        if len(found) == 1 and found[0].memory != UNKNOWN:  # udev may not have come to it yet
+        refused = list((Counter(now.refused) - Counter(before.refused)).elements())
+        if len(found) == 1 and found[0].memory != UNKNOWN:
             return found[0]
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # in a refusal too: udev may not have come to it yet
     if len(found) == 1:
         return found[0]
+    if refused:
+        raise _refusal(refused)
     raise LinkError(f"{board.title} did not come up in DFU; {BY_HAND}")
 
 

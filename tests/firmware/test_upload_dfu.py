@@ -13,13 +13,20 @@ import pytest
 
 from hil.board import PROJECT_DIR, load_board
 from hil.ports import MAKER
-from hil.upload import dfu
+from hil.upload import dfu, outcome
 from hil.upload.dfu import Waiting
 
 TILE = load_board("sensortile")
 PROGRAM, _ROM = TILE.usb_ids
 #: As ST's ROM writes it; the chip's flash is 512 pages of 2 KB.
 FLASH = "@Internal Flash  /0x08000000/512*0002Kg"
+#: Of another STM32: the F4's sectors.
+OTHER = "@Internal Flash  /0x08000000/04*016Kg,01*064Kg,03*128Kg"
+#: What dfu-util 0.11 says, on standard error and nowhere else, of a device that it may not open.
+REFUSED = [
+    f"dfu-util: Cannot open DFU device 0483:df11 found on devnum {n} (LIBUSB_ERROR_ACCESS)\n"
+    for n in (12, 13)
+]
 
 
 @pytest.fixture
@@ -41,15 +48,16 @@ class Tool:
         script.write_text(
             f'#!/bin/sh\necho "$*" >> {self.calls}\ntest "$1" != -l && exit 7\n'
             f"n=$(grep -c -- ^-l {self.calls})\n"
-            f'test -e {folder}/$n || n=last\ncat {folder}/$n\n'
+            f'test -e {folder}/$n || n=last\ncat {folder}/$n.err >&2\ncat {folder}/$n\n'
         )  # fmt: skip
         script.chmod(0o755)
         self.lists([])
 
     def lists(self, *listings: list[str]) -> None:
-        for n, lines in enumerate(listings, 1):
-            (self.folder / str(n)).write_text("dfu-util 0.11\n\n" + "".join(lines))
-        (self.folder / "last").write_text("".join(listings[-1]))
+        for n, lines in [*enumerate(listings, 1), ("last", listings[-1])]:
+            found, refused = ([x for x in lines if (x in REFUSED) is r] for r in (False, True))
+            (self.folder / str(n)).write_text("dfu-util 0.11\n\n" + "".join(found))
+            (self.folder / f"{n}.err").write_text("".join(refused))
 
     @property
     def uploads(self) -> list[str]:
@@ -89,14 +97,12 @@ def test_a_running_board_is_touched_and_known_by_its_socket(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     plug(monkeypatch, "/dev/a")
-    unready = rom("1-0", "UNKNOWN", "UNKNOWN")  # udev has not come to it
-    tool.lists([], [], [unready], [rom("1-7"), rom("1-0")])
+    unready = rom("1-0", "UNKNOWN", "UNKNOWN")
+    tool.lists([], [], [REFUSED[0]], [unready], [rom("1-7"), rom("1-0")])  # udev comes to it late
     assert dfu.main(["dfu-util", "-a", "0"]) == 7, "dfu-util's own exit code"
     assert touched == ["/dev/a"]
     assert tool.uploads == ["-p 1-0 -a 0"]
-    told = (
-        "upload: dfu-util ended with 7; the board waits in DFU for the next upload; after a reset"
-    )
+    told = "upload: dfu-util ended with 7; upload again; where no board is found then, start it"
     assert capsys.readouterr().err.startswith(told), "a failure says how to go on"
 
 
@@ -150,10 +156,10 @@ def test_of_several_in_dfu_none_is_guessed_and_each_can_be_named(
 @pytest.mark.parametrize(
     ("memory", "serial", "words"),
     [
-        ("@Internal Flash  /0x08000000/04*016Kg,01*064Kg,03*128Kg", "33", "has other flash"),
+        (OTHER, "33", "has other flash"),
         ("@Internal Flash  /0x08000000/128*0002Kg", "33", "has other flash"),
         ("@Internal Flash  /0x08000000/256*0004Kg", "33", "has other flash"),
-        ("UNKNOWN", "UNKNOWN", "tinyhil doctor --udev"),
+        ("UNKNOWN", "UNKNOWN", "does not say what it is"),
     ],
 )
 def test_another_chip_in_dfu_is_left_alone(  # noqa: PLR0917 - a row of the table
@@ -175,6 +181,89 @@ def test_another_chip_in_dfu_is_left_alone(  # noqa: PLR0917 - a row of the tabl
     if memory != "UNKNOWN":
         assert dfu.main(["dfu-util"]) == 7, "it cannot be meant where the board is there"
         assert tool.uploads == ["-p 1-2"]
+
+
+def test_another_chip_in_dfu_does_not_stop_the_upload_to_a_running_board(
+    touched: list[str], tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug(monkeypatch, "/dev/a")
+    tool.lists([rom("1-4", OTHER)], [rom("1-4", OTHER), rom("1-0")])
+    assert dfu.main(["dfu-util", "-a", "0"]) == 7
+    assert (touched, tool.uploads) == (["/dev/a"], ["-p 1-0 -a 0"])
+
+
+UDEV = "(0483:df11 found on devnum 12 (LIBUSB_ERROR_ACCESS)): see `tinyhil doctor --udev`"
+
+
+@pytest.mark.parametrize("options", [[], ["--port", "3677"]])
+@pytest.mark.parametrize("beside", [[], [rom("1-4", OTHER)]])
+def test_one_in_dfu_that_may_not_be_opened_is_told_with_what_mends_it(
+    options: list[str],
+    beside: list[str],
+    tool: Tool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plug(monkeypatch)
+    tool.lists([REFUSED[0], *(b.replace("3677", "1") for b in beside)])
+    assert dfu.main([*options, "dfu-util"]) == 3
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert UDEV in error
+    assert "BOOT0" not in error
+
+
+@pytest.mark.parametrize("options", [[], ["--port", "/dev/a"]])
+def test_a_restarted_board_that_may_not_be_opened_is_told_with_what_mends_it(
+    options: list[str],
+    touched: list[str],
+    tool: Tool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plug(monkeypatch, "/dev/a")
+    stranger = [REFUSED[1]] if options else []  # which might be meant where no board is named
+    tool.lists(stranger, [*stranger, REFUSED[0]])
+    assert dfu.main([*options, "dfu-util"]) == 3
+    assert UDEV in capsys.readouterr().err
+    assert (touched, tool.uploads) == (["/dev/a"], [])
+
+
+def test_one_that_may_not_be_opened_may_be_the_board_beside_a_running_one(
+    touched: list[str],
+    tool: Tool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plug(monkeypatch, "/dev/a")
+    tool.lists([REFUSED[0]])
+    assert dfu.main(["dfu-util"]) == 3
+    assert UDEV in capsys.readouterr().err
+    assert not touched
+    assert dfu.main(["--port", "/dev/a", "dfu-util"]) == 3
+    assert "did not come up in DFU" in capsys.readouterr().err, "the refused one was there before"
+
+
+@pytest.mark.parametrize("listing", [True, False], ids=["the listing", "the upload"])
+def test_a_program_that_does_not_end_is_ended(
+    listing: bool,
+    tool: Tool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plug(monkeypatch)
+    tool.lists([rom("1-1")])
+    program, hang = tmp_path / "dfu-util", "exec sleep 60"
+    first, second = program.read_text().split("\n", 1)
+    at = f'test "$1" {"=" if listing else "!="} -l && {hang}'
+    program.write_text(f"{first}\n{at}\n{second}")
+    monkeypatch.setattr(dfu, "LIST_TIMEOUT_S", 0.2 if listing else 60)
+    monkeypatch.setattr(outcome, "TOOL_TIMEOUT_S", 0.2)
+    assert dfu.main(["dfu-util"]) == (3 if listing else 2)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "did not end in 0.2 s" in error
 
 
 @pytest.mark.parametrize("memory", [FLASH, "@Internal Flash /0x08000000/256*2Kg,256*2Kg"])
