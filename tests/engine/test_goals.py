@@ -55,7 +55,7 @@ def check(graph: Graph) -> None:
     assert arena["ram"] == min(arena.values()), arena
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.sampled_from(SEVERAL).flatmap(MODELS.__getitem__))
 def test_of_drawn_layers(model: bytes) -> None:
     """By the emitter's own estimate of the code: it has no compiler."""

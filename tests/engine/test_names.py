@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hil.board import PROJECT_DIR
@@ -49,6 +49,7 @@ names = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(names)
 def test_a_name_is_refused_in_one_line_or_stands_in_nobodys_way(name: str) -> None:
     try:

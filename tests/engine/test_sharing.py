@@ -86,7 +86,7 @@ def test_every_kind_of_array_is_known_by_its_size(tmp_path: Path) -> None:
     """Of all operators' code; the sizes are what the compiler says."""
     found = {}
     for operator in MODELS:
-        for model in drawn(operator, 3, same=True):
+        for model in drawn(operator, 1, same=True):
             for goal in GOALS:
                 code = generate(Source(graph_of(model)), "m", goal)
                 arrays = HEAD.findall(code.implementation)

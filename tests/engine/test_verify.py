@@ -228,7 +228,7 @@ def test_more_reasons_than_anybody_reads_are_cut() -> None:
     with pytest.raises(InputError) as refused:
         verify(parse_tflite(builder.finish([source], [target]), "m"), "m")
     assert str(refused.value).endswith("; and more")
-    assert str(refused.value).count("has 2 inputs") == 100
+    assert str(refused.value).count("must have one input") == 100
 
 
 def test_a_bias_of_another_scale_is_refused_as_tflm_does() -> None:
