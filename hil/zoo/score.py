@@ -64,7 +64,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class Score:
-    """The whole result. wrong_*: the faults whose majority is wrong. matrix: expected → found."""
+    """The whole result. wrong_*: the faults whose majority is wrong. matrix: expected → found.
+
+    seconds: that the runs took one after the other, a fault's planting and building included.
+    """
 
     runs: tuple[Judged, ...]
     undetectable: tuple[str, ...]
@@ -77,6 +80,7 @@ class Score:
     clean_alarms: Rate
     alarms: tuple[str, ...]
     matrix: dict[str, dict[str, int]]
+    seconds: float
 
 
 def found(observation: Observation) -> Found:
@@ -114,6 +118,7 @@ def score(observations: Iterable[Observation]) -> Score:
             if _is_clean(o) and _alarmed(o)
         ),
         matrix=_matrix(seen),
+        seconds=round(sum(o.seconds for o in everything), 1),
     )
 
 

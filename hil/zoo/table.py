@@ -27,7 +27,8 @@ def table(score: Score) -> str:
 def _size(score: Score) -> str:
     return (
         f"{len(score.runs)} runs with one fault, {score.pairs.total} with two, "
-        f"{score.clean_alarms.total} with none"
+        f"{score.clean_alarms.total} with none; measured in {score.seconds / 60:.0f} minutes of "
+        "one process"
     )
 
 
