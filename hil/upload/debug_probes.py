@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hil.errors import InputError, clean
-from hil.ports import serial_ports
+from hil.ports import resolve, serial_ports
 
 ST_LINK: Final = "ST-LINK"
 CMSIS_DAP: Final = "CMSIS-DAP"
@@ -90,7 +90,9 @@ def choose(there: list[Probe] | None, asked: str | None, wanted: str) -> str | N
                 "probe's serial number"
             )
         return None
-    owner = next((p.serial_number for p in serial_ports() if p.device == asked), "")
+    ports = serial_ports()
+    device = resolve(ports, asked)
+    owner = next((p.serial_number for p in ports if p.device == device), "")
     named = [p for p in there or () if p.serial_number and p.serial_number in (asked, owner)]
     if len(named) == 1:
         return named[0].serial_number

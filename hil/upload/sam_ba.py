@@ -6,6 +6,7 @@ Addresses in commands are relative to the application's start; a flash page is 4
 The version line names the extensions that a bootloader has. Y (write) and K (restart) must be
 there. Z (checksum) need not: Arduino's own tools do not ask for it, and some that claim it do not
 answer (Renode's model, the UNO R4 WiFi's bridge). Without it nothing is verified, and that is told.
+Silence means so only until the first answer, and from a bootloader that answers N right after.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Bootloader:
         self._pending = b""
         #: The letters of the version line, once `identify` has read it.
         self.extensions = ""
+        self._has_summed = False
 
     def identify(self) -> str:
         """Return the bootloader's version line. Raises DeviceError when it is another device."""
@@ -66,7 +68,7 @@ class Bootloader:
     def checksum(self, offset: int, size: int) -> int | None:
         """Return the CRC-16/XMODEM of what is in flash, None where the bootloader computes none.
 
-        One that is gone does not answer either: it is then found out at the next command.
+        Raises NoAnswerError where it is gone: it has answered this before, or answers nothing now.
         """
         if "Z" not in self.extensions:
             return None
@@ -74,8 +76,12 @@ class Bootloader:
         try:
             answer = self._take(b"#\n\r")
         except NoAnswerError:
+            if self._has_summed:
+                raise
+            self._command("N#", b"\n\r")
             self.extensions = self.extensions.replace("Z", "")
             return None
+        self._has_summed = True
         try:
             return int(answer.decode("ascii").lstrip("Z").rstrip("#\n\r"), 16)
         except (UnicodeDecodeError, ValueError):

@@ -24,7 +24,8 @@ def image_of(size: int) -> bytes:
 
 class FakeBootloader(threading.Thread):
     """`unplug_after`: the cable is pulled before that command (counted from 0) is answered;
-    `mute`: letters of commands that get no answer.
+    `dies_after`: from that command on nothing is answered, on a port that stays; `mute`: letters of
+    commands that get no answer.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class FakeBootloader(threading.Thread):
         version: bytes = b"Bootloader 2.0 [Arduino:IKXYZ]",
         flash: bytes | None = None,
         unplug_after: int | None = None,
+        dies_after: int | None = None,
         mute: str = "",
     ) -> None:
         super().__init__(daemon=True)
@@ -40,7 +42,7 @@ class FakeBootloader(threading.Thread):
         self.port, self._far = os.ttyname(far), far
         self.version = version
         self.flash = bytearray(b"\xa5" * 64 * PAGE if flash is None else flash)
-        self.unplug_after = unplug_after
+        self.unplug_after, self.dies_after = unplug_after, dies_after
         self.mute = mute
         self.buffer = b""
         self.source = 0
@@ -80,6 +82,8 @@ class FakeBootloader(threading.Thread):
                     break
                 if len(self.commands) == self.unplug_after:
                     self.unplug()
+                    return
+                if len(self.commands) == self.dies_after:
                     return
                 self.commands.append(letter)
                 answer = self.answer(letter, a, size, pending[command.end() : end])

@@ -115,10 +115,30 @@ def test_a_bootloader_without_checksums_is_written_to_and_that_is_told(  # noqa:
     assert board.restarted.wait(5)
     assert board.flash[: 3 * PAGE] == image_of(3 * PAGE)
     written = COMMANDS[: COMMANDS.index("Z")]
-    assert board.commands == [*written, *"Z" * asked, "S", "Y", "Y", "K"]
+    assert board.commands == [*written, *"ZN" * asked, "S", "Y", "Y", "K"]
     said = capsys.readouterr().out
     assert "not verified" in said
     assert "and verified" not in said
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_one_that_dies_at_the_last_checksum_is_not_told_as_one_without_checksums(
+    start: Start,
+    tmp_path: Path,
+    pages: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sam_ba, "ANSWER_TIMEOUT_S", 0.3)
+    last = {1: 3 + 2 * 3, 3: len(COMMANDS) - 2}[pages]  # the first of one page is its only one
+    board = start(dies_after=last)
+    assert main(["--port", board.port, str(image_file(tmp_path, pages * PAGE))]) == 3
+    assert board.commands[-1] == "Y"
+    assert ("Z" in board.commands) == (pages > 1)
+    assert board.flash[: pages * PAGE] == image_of(pages * PAGE), "all of it had been written"
+    said = capsys.readouterr()
+    assert "upload: the bootloader does not answer; double-tap the reset button" in said.err
+    assert "written" not in said.out
 
 
 @pytest.mark.parametrize("extensions", [b"IKXZ", b"IXYZ"])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from hil.errors import InputError
-from hil.upload import by_probe, debug_probes
+from hil.upload import by_probe
 from hil.upload.debug_probes import CMSIS_DAP, ST_LINK, Probe, choose, probes
 
 
@@ -129,14 +129,17 @@ def test_otherwise_nothing_is_done(
     assert not (tools / "called").exists()
 
 
-def test_a_probe_is_also_known_by_the_port_that_it_brings(
-    usb: Usb, monkeypatch: pytest.MonkeyPatch
+def test_a_probe_is_also_known_by_the_port_that_it_brings_and_a_link_to_that(
+    usb: Usb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = SimpleNamespace(device="/dev/ttyACM3", vid=0x0483, pid=0x374B, serial_number="S2",
+    device, link = tmp_path / "ttyACM3", tmp_path / "usb-STMicroelectronics_STM32_STLink_S2-if02"
+    device.touch()
+    link.symlink_to(device.name)
+    port = SimpleNamespace(device=str(device), vid=0x0483, pid=0x374B, serial_number="S2",
                            location=None, description=None, manufacturer=None)  # fmt: skip
-    monkeypatch.setattr(debug_probes, "serial_ports", lambda: [port])
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [port])
     there = [Probe(ST_LINK, "ST-LINK/V2-1", "S1"), Probe(ST_LINK, "ST-LINK/V2-1", "S2")]
-    assert choose(there, "/dev/ttyACM3", ST_LINK) == "S2"
+    assert [choose(there, str(p), ST_LINK) for p in (device, link)] == ["S2", "S2"]
 
 
 def test_where_the_system_has_no_list_a_number_is_believed_and_a_port_is_not(usb: Usb) -> None:
