@@ -5,7 +5,9 @@ at the seat; MODE and GROUP serve those who log in from afar. ModemManager is to
 it talks to every new serial port, and its bytes would reach a bootloader.
 
 Debug probes are reached as USB devices; a CMSIS-DAP of version 1 is a HID device and reached as
-hidraw. Any vendor may make one: it has CMSIS-DAP in its product's name.
+hidraw. Any vendor may make one: it has CMSIS-DAP in its product's or an interface's name. What is
+opened is the USB device, above its interfaces: their names are looked up by a program. They are not
+there yet as the device is added, but are when a driver takes it (udev's "bind", Linux 4.14).
 """
 
 from __future__ import annotations
@@ -16,6 +18,15 @@ from hil.board import board_names, load_board
 from hil.upload.debug_probes import CMSIS_DAP, MODELS
 
 PATH: Final = "/etc/udev/rules.d/60-tinyhil.rules"
+#: %p: the device's path below /sys. A hub's folder has its devices', but no interface's name.
+INTERFACES: Final = f"/bin/sh -c 'grep -qs {CMSIS_DAP} /sys%p/*/interface'"
+#: How a CMSIS-DAP of any vendor is known: what udev compares.
+BY_NAME: Final = (
+    f'SUBSYSTEM=="usb", ATTR{{product}}=="*{CMSIS_DAP}*"',
+    f'SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", PROGRAM=="{INTERFACES}"',
+    f'SUBSYSTEM=="hidraw", ATTRS{{product}}=="*{CMSIS_DAP}*"',
+    f'SUBSYSTEM=="hidraw", ATTRS{{interface}}=="*{CMSIS_DAP}*"',
+)
 GRANT: Final = 'MODE="0660", GROUP="dialout", TAG+="uaccess", ENV{ID_MM_DEVICE_IGNORE}="1"'
 
 
@@ -34,8 +45,7 @@ def udev_rules() -> str:
         reached = ("usb", "tty", "hidraw") if kind == CMSIS_DAP else ("usb", "tty")
         lines += ["", f"# {name}", *(_rule(vendor, product, subsystem) for subsystem in reached)]
     lines += ["", f"# Any {CMSIS_DAP}, by its name"]
-    lines += [f'SUBSYSTEM=="{s}", ATTR{plural}{{product}}=="*{CMSIS_DAP}*", {GRANT}'
-              for s, plural in (("usb", ""), ("hidraw", "S"))]  # fmt: skip
+    lines += [f"{known}, {GRANT}" for known in BY_NAME]
     return "\n".join(lines)
 
 

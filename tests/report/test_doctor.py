@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -274,3 +277,20 @@ def test_udev_rules_grant_every_probe_to_who_sits_there() -> None:
     assert all({"usb", "tty"} <= granted[probe] for probe in PROBES)
     assert granted["0d28:0204"] == {"usb", "tty", "hidraw"}, "CMSIS-DAP v1 is a HID device"
     assert granted["by name"] == {"usb", "hidraw"}
+    by_name = [r for r in rules if "idVendor" not in r]
+    for name in ("product", "interface"):  # both are taken for a probe's: upload/debug_probes.py
+        assert any(f'"hidraw", ATTRS{{{name}}}=="*CMSIS-DAP*"' in r for r in by_name)
+    assert any('"usb", ATTR{product}=="*CMSIS-DAP*"' in r for r in by_name)
+
+
+def test_the_udev_rules_program_knows_a_probe_by_its_interfaces_name(tmp_path: Path) -> None:
+    (program,) = re.findall(r'PROGRAM=="([^"]*)"', udev_rules())
+    for device, name in ("1-1", "CMSIS-DAP v2"), ("1-2", "CDC"):
+        interface = tmp_path / "usb1" / device / f"{device}:1.0"
+        interface.mkdir(parents=True)
+        (interface / "interface").write_text(name + "\n")
+    known = []
+    for device in ("usb1", "usb1/1-1", "usb1/1-2"):
+        command = shlex.split(program.replace("/sys%p", f"{tmp_path}/{device}"))
+        known += [device] * (subprocess.run(command, check=False).returncode == 0)
+    assert known == ["usb1/1-1"], "neither another device, nor the hub above the probe"
