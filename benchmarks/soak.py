@@ -11,9 +11,11 @@ gesture classifier on a wrist makes them: eight hours are 57,600 windows.
 
     python -m benchmarks.soak --windows 1000000 --board nano33 --via usb --out benchmarks/soak.txt
 
-`--minutes` ends a run early, and what was streamed until then is counted.
+`--minutes` ends a run early: what was streamed until then is counted, its row says so, and the
+command ends with 1, as it does for wrong answers and growth.
 
-`--out` puts what was measured into a table, in the place of what the link had there.
+`--out` puts what was measured into a table, in the place of what the link had there, and the
+command below it. Rows that other firmware gave, by the hash of its sources, are marked.
 """
 
 from __future__ import annotations
@@ -62,11 +64,13 @@ class Held:
 class Soak:
     """What one link went through.
 
-    frames: that came to the line, to the device and back. held: of the harness and the emulator, as
-    (before, after). stack: the firmware's peak in bytes, likewise.
+    asked: windows that were to be streamed. frames: that came to the line, to the device and back.
+    held: of the harness and the emulator, as (before, after). stack: the firmware's peak in bytes,
+    likewise.
     """
 
     firmware: str
+    asked: int
     windows: int
     wrong: int
     frames: tuple[int, int]
@@ -75,6 +79,11 @@ class Soak:
     seconds: float
     held: tuple[tuple[Held, Held], tuple[Held, Held]]
     stack: tuple[int, int]
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether not all windows were streamed."""
+        return self.windows < self.asked
 
     @property
     def leaks(self) -> bool:
@@ -128,6 +137,7 @@ def soak(board_name: str, via: str, windows: int, minutes: float = inf) -> Soak:
         after = [held_by(p) for p in processes]
         return Soak(
             firmware=f"{identity.firmware_version} {identity.firmware_hash.hex()[:16]}",
+            asked=windows,
             windows=done,
             wrong=wrong,
             frames=(line.frames["there"], line.frames["back"]),
@@ -145,12 +155,16 @@ def _shown(replies: Iterator, total: int, title: str) -> Iterator:  # type: igno
     return iter(tqdm(replies, title, total=total, leave=False, disable=None, mininterval=1))
 
 
-#: Title and width of each column; the first three say whose row it is.
+#: Title and width of each column; the first two say whose row it is.
 COLUMNS = (
-    ("board", 11), ("link", 5), ("firmware", 23), ("windows", 10), ("hours", 6), ("requests", 10),
-    ("answers", 10), ("harmed", 7), ("repeats", 8), ("wrong", 6), ("harness MB", 15),
-    ("emulator MB", 15), ("files", 14), ("threads", 14), ("stack B", 12), ("took s", 7),
+    ("board", 11), ("link", 5), ("firmware, source hash", 23), ("windows", 10), ("hours", 6),
+    ("requests", 10), ("answers", 10), ("harmed", 7), ("repeats", 8), ("wrong", 6),
+    ("harness MB", 15), ("emulator MB", 15), ("files", 14), ("threads", 14), ("stack B", 12),
+    ("took s", 7),
 )  # fmt: skip
+#: Between a row and what is to be known of it.
+NOTE = "  # "
+OTHER_FIRMWARE = "other firmware than the last run's"
 
 
 def row(board: str, via: str, soaked: Soak) -> str:
@@ -165,21 +179,36 @@ def row(board: str, via: str, soaked: Soak) -> str:
         ", ".join(f"{b.threads} to {a.threads}" for b, a in (harness, emulator)),
         f"{soaked.stack[0]} to {soaked.stack[1]}", f"{soaked.seconds:.0f}",
     )  # fmt: skip
-    return _line(cells)
+    early = f"{NOTE}ended early: {soaked.asked:,} windows were asked for"
+    return _line(cells) + early * soaked.ended_early
 
 
 def _line(cells: tuple[str, ...]) -> str:
     return " ".join(c.ljust(width) for c, (_, width) in zip(cells, COLUMNS, strict=True)).rstrip()
 
 
-def write_table(path: Path, command: str, new: list[str]) -> None:
-    """Put rows into the table at `path`; each keeps the command that gave it, below the rows."""
-    names = {tuple(r.split()[:2]) for r in new}
-    old = path.read_text().splitlines() if path.is_file() else []
-    kept = [r for r in old[1:] if r and r[0] != "#" and tuple(r.split()[:2]) not in names]
+def write_table(path: Path, command: str, new: str) -> None:
+    """Put a row into the table at `path`, and the command that gave it below the rows."""
+    old = path.read_text().splitlines()[1:] if path.is_file() else []
+    rows = {_names(r): _compared(r, new) for r in old if r and r[0] != "#"}
+    commands = {c[2:].partition(": ")[0]: c[2:].partition(": ")[2] for c in old if c[:2] == "# "}
+    rows[_names(new)], commands[_names(new)] = new, command
     title = _line(tuple(name for name, _ in COLUMNS))
-    commands = [c for c in old if c.startswith("# ") and c != f"# {command}"]
-    path.write_text("\n".join([title, *sorted([*kept, *new]), "", *commands, f"# {command}", ""]))
+    below = [f"# {names}: {commands[names]}" for names in sorted(rows) if names in commands]
+    path.write_text("\n".join([title, *sorted(rows.values()), "", *below, ""]))
+
+
+def _names(row: str) -> str:
+    """Return whose row it is: its board and link."""
+    return " ".join(row.split()[:2])
+
+
+def _compared(row: str, new: str) -> str:
+    """Return an older row, marked where its firmware is not the new row's."""
+    text, *notes = row.split(NOTE)
+    other = text.split()[2:4] != new.split()[2:4]
+    kept = [note for note in notes if note != OTHER_FIRMWARE]
+    return NOTE.join([text, *kept, *[OTHER_FIRMWARE] * other])
 
 
 def main() -> int:
@@ -195,10 +224,10 @@ def main() -> int:
     for board, via in product(args.board or board_names(), args.via or BOARD_LINKS):
         soaked = soak(board, via, args.windows, args.minutes)
         print(row(board, via, soaked), flush=True)
-        failed |= soaked.wrong > 0 or soaked.leaks
+        failed |= soaked.wrong > 0 or soaked.leaks or soaked.ended_early
         if args.out:
             command = shlex.join(["python", "-m", "benchmarks.soak", *sys.argv[1:]])
-            write_table(args.out, command, [row(board, via, soaked)])
+            write_table(args.out, command, row(board, via, soaked))
     return int(failed)
 
 
