@@ -37,7 +37,7 @@ CAUSES: Final[dict[str, dict[str, str]]] = {
     },
     "device": {
         **_STEP,
-        "fault": "the firmware crashed",
+        "fault": "the firmware crashed or hung",
         "memory": "a memory is used up, or nearly",
         "stack-overrun": "the stack ran out: the firmware crashed, or results were wrong",
         "rounding": "the layer rounds by another named rule than the int8 definition",

@@ -55,7 +55,13 @@ def _bare_losses_left_out(findings: list[Finding]) -> list[Finding]:
 
 
 def _noted(finding: Finding, why: str) -> Finding:
-    return replace(finding, severity="note", above_limit=False, evidence=(why, *finding.evidence))
+    return replace(
+        finding,
+        severity="note",
+        above_limit=False,
+        evidence=(why, *finding.evidence),
+        remedy="mend the finding that this follows from, then run again",
+    )
 
 
 def _of_training(run: Run, finding: Finding, class_: Favoured) -> Finding:
@@ -71,7 +77,7 @@ def _of_training(run: Run, finding: Finding, class_: Favoured) -> Finding:
     return _noted(
         finding,
         f"{theirs} of {len(broken)} windows that this step breaks go to {name}, which training "
-        "favours already: mend that first",
+        "favours already",
     )
 
 

@@ -66,7 +66,8 @@ REMEDIES: Final = {
     "left-over-state": "reset the model before every window (model_reset clears the state)",
     "not-repeatable": "look for memory that is not initialized, interrupts and shared buffers",
     "never-written": "check that the layer runs and that its loops reach the last value",
-    "kernel": "build and load it again; if it stays, the kernel or its compiler options are wrong",
+    "kernel": "emit the C again and rebuild with the project's flags; if it stays, look for what "
+    "the evidence names in this layer's C",
 }
 
 

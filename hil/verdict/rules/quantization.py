@@ -23,11 +23,12 @@ OUTLIER: Final = 8.0
 INPUT_SATURATED: Final = 0.05
 INPUT_REMEDY: Final = "calibrate again, on windows like these, or check mean/std"
 
+#: The cheapest first: of remedies that give the same windows, that one is advised.
 REMEDIES: Final = {
-    "int16": "keep this layer in int16",
     "recalibrate": "calibrate on more windows",
     "clip": "clip its calibrated range to 99.9 % of the values",
     "per-channel": "quantize its weights per channel",
+    "int16": "keep this layer in int16",
 }
 
 
@@ -121,9 +122,11 @@ def retrained(run: Run) -> list[str]:
 
 def _remedy(run: Run, trials: QuantizationTrials, layer: LayerTrials) -> str | None:
     """Return the remedy that helped most; what was tried for nothing, where none did."""
-    best = min(layer.remedies, key=lambda r: r.trial.logit_error, default=None)
-    if best is not None and best.trial.logit_error > MOST * trials.everything.logit_error:
-        best = None
+    helped = [
+        r for r in layer.remedies if r.trial.logit_error <= MOST * trials.everything.logit_error
+    ]
+    cheap = {name: i for i, name in enumerate(REMEDIES)}
+    best = min(helped, key=lambda r: (-r.trial.right, cheap.get(r.name, len(cheap))), default=None)
     gain = best.trial.right - trials.everything.right if best else 0
     aware = max(gains(run), key=lambda g: g.net, default=None)
     if aware is not None and aware.sure and aware.net > gain:

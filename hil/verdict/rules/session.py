@@ -19,6 +19,8 @@ TIGHT: Final = 0.9
 
 #: A layer's function as the emitter names it; a fault's lines hold it where the image is known.
 LAYER_FUNCTION: Final = re.compile(r"\bmodel_(\d+)_\w*")
+#: What hil/run/steps.py calls a fault that only a restart ended.
+HUNG: Final = re.compile(r"\ba hang\b")
 #: Registers as hil/run/steps.py writes them.
 REGISTER: Final = re.compile(r"\b(sp|cfsr|address)=0x([0-9a-f]{8})\b|at 0x(1[0-9A-Fa-f]{7})\b")
 #: ARMv7-M puts SRAM here; the stack lies at its begin, so that what outgrows it leaves the RAM.
@@ -72,7 +74,7 @@ def fault(run: Run) -> list[Finding]:
         problem(
             "device",
             "fault",
-            f"The firmware crashed on the device{where}",
+            f"The firmware {'hung' if HUNG.search(run.fault) else 'crashed'} on the device{where}",
             location=layer,
             evidence=evidence,
             remedy="the program counter's line is where it stopped; look there first",

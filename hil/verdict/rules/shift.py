@@ -246,11 +246,17 @@ def _no_more_than_chance(run: Run, step: Step, evidence: list[str], effect: Inte
     return fine(
         "data",
         "loss" if told else "too-few-windows",
-        f"These recordings cost {numbers(step.loss)} against held-out ones, no more than chance "
-        f"between recordings{more}",
+        f"{_cost_or_gain(step.loss)} against held-out ones, no more than chance between "
+        f"recordings{more}",
         evidence=evidence,
         effect=effect,
     )
+
+
+def _cost_or_gain(loss: Interval) -> str:
+    if loss.value >= 0:
+        return f"These recordings cost {numbers(loss)}"
+    return f"These recordings gain {numbers(Interval(-loss.value, -loss.high, -loss.low))}"
 
 
 def _worse_than_seen(run: Run) -> list[Finding]:

@@ -79,6 +79,13 @@ def test_a_loss_that_the_experiments_do_not_show_is_not_put_on_a_layer_by_them()
     assert blamed(lossy(everything=265)).cause == "loss"
 
 
+def test_of_remedies_that_give_the_same_windows_the_cheapest_is_advised() -> None:
+    tried = (Remedy("int16", Trial(265, 0.01)), Remedy("recalibrate", Trial(265, 0.05)))
+    found = blamed(lossy(remedies=tried))
+    assert found.remedy is not None
+    assert found.remedy.startswith("calibrate on more windows")
+
+
 def test_no_remedy_is_named_that_did_not_help() -> None:
     found = blamed(lossy(remedies=(Remedy("clip", Trial(201, 0.5)),)))
     assert found.remedy is not None

@@ -44,6 +44,18 @@ def test_a_stack_that_left_the_ram_is_told(text: str) -> None:
     assert (found.cause, found.location) == ("stack-overrun", "stack")
 
 
+@pytest.mark.parametrize(
+    ("text", "verb"),
+    [
+        ("BusFault at pc=0x00010000", "crashed"),
+        ("a hang, which breaks on the line ended, at pc=0x00010000", "hung"),
+    ],
+)
+def test_a_hang_is_not_called_a_crash(text: str, verb: str) -> None:
+    (found,) = fault(good_run(fault=text, device_layers=LAYERS))
+    assert found.headline == f"The firmware {verb} on the device"
+
+
 def test_what_a_crash_left_unanswered_is_no_fault_of_the_line() -> None:
     lost = Link(100, 5, 0, 0, 0, 0)
     assert [f.severity for f in link_trouble(good_run(link=lost))] == ["problem"]
