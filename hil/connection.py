@@ -107,7 +107,7 @@ class Connection:
         try:
             first, hello = self._greet(deadline, mend)
         except LinkError as error:
-            if self._rescue is None:
+            if self._rescue is None or self._trouble.is_too_much(error):
                 raise
             first, hello = self._bring_back(error, mend)
             self._welcome(hello)
@@ -193,14 +193,16 @@ class Connection:
         session.lose_all()
 
     def _bring_back(self, error: LinkError, mend: str) -> tuple[int, HelloReply]:
-        """Greet the device where the rescue finds it, again where it drops meanwhile."""
+        """Greet the device where the rescue finds it, again where it drops or is silent meanwhile.
+
+        Silence after a drop may be a hang, which a port that is opened anew has hidden: it is
+        restarted once. After a hang that was no accident any more, `error` was counted.
+        """
         assert self._rescue is not None
         while True:
             self._transport = self._rescue(error)
             try:
                 return self._greet(REVIVAL_S, mend)
-            except NoAnswerError:
-                raise
             except LinkError as again:
                 if self._trouble.is_too_much(again):
                     raise

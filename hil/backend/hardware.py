@@ -21,7 +21,10 @@ from hil.ports import Port, find, in_bootloader, serial_ports
 #: pyserial's own wait for one byte; a longer one is made of these, since changing its time-out
 #: would configure the port anew with every read.
 _SLICE: Final = 0.02
-_WRITE_TIMEOUT: Final = 5.0
+#: As long as Session's patience: a board whose port takes no bytes for longer hangs.
+_WRITE_TIMEOUT: Final = 10.0
+#: Seconds for bytes to leave that the port does not discard: a full UART's buffer needs less.
+_EMPTY_S: Final = 1.0
 
 #: Seconds for a board to be plugged in again, or reset.
 REPLUG_S: Final = 30.0
@@ -63,19 +66,52 @@ class SerialTransport:
             raise self._gone(error) from None
 
     def write(self, data: bytes) -> None:
-        """See Transport.write."""
+        """See Transport.write. Raises NoAnswerError where the port takes nothing for too long.
+
+        Over USB that is how most hangs show: a board whose buffer is full takes no packet, and
+        Linux's port then takes no bytes. (pyserial waits after its last byte, too.)
+        """
         try:
             self._serial.write(data)
         except serial.SerialTimeoutException:
-            raise LinkError(
-                f"{self._port} takes no bytes: is the board's firmware running?"
+            self._discard()  # or closing the port would wait for the bytes, 30 s on Linux
+            raise NoAnswerError(
+                f"no answer for {_WRITE_TIMEOUT:g} s, and {self._port} takes no bytes"
             ) from None
         except (serial.SerialException, OSError, TypeError) as error:
             raise self._gone(error) from None
 
-    def send_break(self) -> None:
-        """Hold the line low, or ask for it over USB; harmless where the port knows no break."""
+    def _discard(self) -> None:
         with contextlib.suppress(Exception):  # termios.error, which is no OSError, and URL handlers
+            self._serial.reset_output_buffer()
+
+    def empty(self) -> bool:
+        """Discard what waits to be sent; return whether nothing waits any more.
+
+        Linux's cdc-acm knows how to discard since a patch of August 2023 ("support flushing write
+        buffers"); before, only closing the port does.
+        """
+        self._discard()
+        deadline = time.monotonic() + _EMPTY_S
+        while self._waiting():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_SLICE)
+        return True
+
+    def _waiting(self) -> int:
+        with contextlib.suppress(Exception):  # a URL's port may not know; one may have gone
+            return int(self._serial.out_waiting)
+        return 0
+
+    def send_break(self) -> None:
+        """Hold the line low, or ask for it over USB; harmless where the port knows no break.
+
+        Only on a port that is `empty`: Linux first waits, without a limit, until every byte has
+        been sent (tty_ioctl, for each of the requests for a break), and a board that hangs may
+        never take them.
+        """
+        with contextlib.suppress(Exception):  # as in _discard
             self._serial.send_break()
         time.sleep(BREAK_GAP_S)
 
@@ -148,14 +184,31 @@ class HardwareBackend:
         bootloader. With interrupts masked only the reset button helps: whoever sits there has
         REPLUG_S, or on a UART's pins the hello's time, to press it.
         """
-        transport = self._transport
-        if transport is None:
+        if self._transport is None:
             return
-        for _ in range(BREAKS):
-            transport.send_break()
-        if self.via == "usb" and not _goes(transport):
-            self.close()
+        if self._is_empty():
+            for _ in range(BREAKS):
+                self._transport.send_break()
+            if self.via != "usb" or _goes(self._transport):
+                return
+        self.close()
+        if self.via == "usb":
             self._restart_by_bootloader()
+
+    def _is_empty(self) -> bool:
+        """Return whether nothing waits in the port; it may be opened anew for that.
+
+        Closing one with bytes in it may take the 30 s that Linux waits for them (closing_wait,
+        which only root may change), and then they are gone.
+        """
+        if self._transport is None or self._transport.empty():
+            return self._transport is not None
+        self.close()
+        try:
+            self._transport = self._open_port()
+        except LinkError:
+            return False
+        return self._transport.empty()
 
     def _is_nano(self) -> bool:
         board = self._board

@@ -16,8 +16,9 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
     stack                             size and peak in bytes, peak null unless the firmware paints
     peek      address, size           data: hex
     poke      address, data: hex
-    usb       action: state|plug|unplug|suspend|resume|open|close, baud: of open
-                                      what the USB host sees: attached, open, fault, busy,
+    usb       action: state|plug|unplug|suspend|resume|open|close|discard, baud: of open;
+                                      discard drops what the host has not yet sent
+                                      what the USB host sees: attached, open, fault, busy, drained,
                                       device, configuration and strings as hex; packets_out,
                                       bytes_out, packets_in, bytes_in of the data endpoints
     sensor    present: bool           whether anybody answers on the sensor's bus
@@ -57,6 +58,7 @@ USB_ACTIONS: dict[str, Callable[[Cable, int], None]] = {
     "resume": lambda cable, _baud: cable.suspend(False),
     "open": lambda cable, baud: cable.host.start(cable.host.open_port(baud)),
     "close": lambda cable, _baud: cable.host.start(cable.host.close_port()),
+    "discard": lambda cable, _baud: cable.discard(),
 }
 
 
@@ -171,6 +173,7 @@ class Commands:
             "attached": cable.controller.port.attached,
             "open": cable.host.streams,
             "busy": cable.host.is_busy,
+            "drained": cable.is_drained,
             "fault": cable.error,
             "device": function.device.hex(),
             "configuration": function.configuration.hex(),

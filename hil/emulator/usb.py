@@ -88,6 +88,11 @@ class Cable:
         """Whether the device has taken everything."""
         return not len(self.from_host) and not self.host.to_device
 
+    def discard(self) -> None:
+        """Drop what the device has not taken, as a host's driver does when it is told to."""
+        self.from_host.take()
+        self.host.to_device.clear()
+
     def step(self) -> bool:
         """Let the host do what it can; return whether something was exchanged."""
         attached = self._plugged and self.controller.port.attached

@@ -43,7 +43,7 @@ class Rescuer:
         except LinkError:
             self._given_up = True
             raise
-        if self._under_way is None:  # else it dropped before it had said hello: one rescue yet
+        if self._under_way is None or hangs:  # else it dropped before its hello: one rescue yet
             self._under_way = error
         return transport
 

@@ -106,6 +106,21 @@ def test_breaks_one_close_upon_the_other_end_nothing(bench: Bench) -> None:
     assert bench.resets == ["software"]
 
 
+def test_a_uart_that_stays_low_is_one_break(bench: Bench) -> None:
+    """An adapter without power, on a chip that tells of it again and again; and the mains' hum."""
+    bench.hang()
+    for apart in (6_000, 80_000_000 // 50):
+        for _ in range(3 * HANG // apart):
+            bench.machine.chip.uart.line_break()
+            bench.machine.run(apart)
+    assert bench.resets == []
+    for _ in range(3):  # and the host's are heard all the same: on the line, once it rests
+        bench.run(HANG)
+        bench.send_break()
+    bench.run(HANG)
+    assert bench.resets == ["software"]
+
+
 def test_a_firmware_that_waits_is_never_restarted(bench: Bench) -> None:
     for _ in range(10):
         bench.send_break()

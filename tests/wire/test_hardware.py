@@ -20,7 +20,7 @@ from c_end import CDevice
 from hil.backend.hardware import HardwareBackend, SerialTransport
 from hil.board import load_board
 from hil.device import Device
-from hil.errors import InputError, LinkError
+from hil.errors import InputError, LinkError, NoAnswerError
 
 
 @pytest.fixture
@@ -124,8 +124,49 @@ def test_a_port_that_takes_no_bytes(pty: tuple[int, str], monkeypatch: pytest.Mo
     """Nobody reads the other side: its buffer fills."""
     monkeypatch.setattr("hil.backend.hardware._WRITE_TIMEOUT", 0.05)
     transport = SerialTransport(pty[1], 115200)
-    with pytest.raises(LinkError, match="takes no bytes: is the board's firmware running"):
+    with pytest.raises(NoAnswerError, match=rf"no answer for 0.05 s, and {pty[1]} takes no bytes"):
         transport.write(bytes(1_000_000))
+    assert transport.empty(), "closing it would wait"
+
+
+class Full:
+    """A port whose bytes stay, whatever it is told; a break in it would wait for ever."""
+
+    def __init__(self) -> None:
+        self.out_waiting, self.is_open = 7, True
+
+    def reset_output_buffer(self) -> None:
+        pass
+
+    def send_break(self) -> None:
+        assert not self.out_waiting, "it would wait for ever"
+
+    def read(self, _size: int) -> bytes:
+        raise serial.SerialException("gone")
+
+    in_waiting = 0
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def test_a_port_that_cannot_be_emptied_gets_no_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed, opened again, looked at once more; then others' means are left."""
+    ports: list[Full] = []
+
+    def open_port(*_: object, **__: object) -> Full:
+        ports.append(Full())
+        return ports[-1]
+
+    breaks: list[object] = []
+    monkeypatch.setattr(serial, "serial_for_url", open_port)
+    monkeypatch.setattr("hil.backend.hardware._EMPTY_S", 0.0)
+    monkeypatch.setattr(SerialTransport, "send_break", breaks.append)
+    backend = HardwareBackend()
+    backend.open(load_board("sensortile"), None, "/dev/full")
+    assert backend.revive(NoAnswerError("no answer for 10 s"))
+    assert breaks == []
+    assert [p.is_open for p in ports] == [False, False, True]
 
 
 @pytest.mark.parametrize("port", ["/dev/no-such-port", "nonsense://x", "loop://?bad=1", ""])

@@ -105,6 +105,22 @@ def test_twice_at_one_place_is_the_end(device: MakeDevice) -> None:
     assert len(bench.errors) == 1
 
 
+def test_silence_after_a_drop_is_a_hang_and_mended_as_one_once(device: MakeDevice) -> None:
+    """A port that takes no bytes may have been opened anew, which hides what the board does."""
+    expected = list(Bench(device, [], hangs=False).device.infer(INPUTS))
+    bench = Bench(device, [5], hangs=False)
+    bench.transports.insert(0, Ends(device(), bench.clock, 0, hangs=True))
+    assert list(bench.device.infer(INPUTS)) == expected
+    assert [isinstance(e, NoAnswerError) for e in bench.errors] == [False, True]
+
+    bench = Bench(device, [5], hangs=False)
+    for _ in range(2):
+        bench.transports.insert(0, Ends(device(), bench.clock, 0, hangs=True))
+    with pytest.raises(NoAnswerError):
+        list(bench.device.infer(INPUTS))
+    assert len(bench.errors) == 2
+
+
 def test_without_a_guard_nobody_waits(device: MakeDevice) -> None:
     clock = Clock()
     alone = Device(Ends(device(), clock, 4, hangs=False), clock=clock)

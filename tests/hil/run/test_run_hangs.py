@@ -6,8 +6,9 @@ restarted, as if what it hung on had been a rare accident.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from hil.errors import LinkError, NoAnswerError
 from hil.firmware.build import build
 from hil.record import Run
 from hil.report.page import render
+from hil.run.rescue import Rescuer
 from hil.run.steps import Job, Options, prepare, run_on
 from hil.run.target import Target
 from hil.verdict.diagnose import diagnose
@@ -164,11 +166,16 @@ def test_what_hears_no_break_gets_its_button_pressed(
 class EmulatedPort:
     """pyserial's Serial, as far as it is used, with an emulated board behind it.
 
-    On USB a port ends when its board restarts; opened again, it is another.
+    On USB a port ends when its board restarts; opened again, it is another. While the board has not
+    taken everything it is as Linux's: a write waits, a break would wait for ever, and what waits is
+    discarded on request by a driver that `discards`, else by closing the port.
     """
 
-    def __init__(self, backend: EmbeddedBackend, usb: bool) -> None:
+    def __init__(
+        self, backend: EmbeddedBackend, usb: bool, write_timeout: float, discards: bool
+    ) -> None:
         self._backend, self._usb = backend, usb
+        self._write_timeout, self._discards = write_timeout, discards
         self._waiting = b""
         self._restarted = self.has_gone = False
 
@@ -189,10 +196,27 @@ class EmulatedPort:
         if self.has_gone:
             raise serial.SerialException("device disconnected")
         self._backend.transport.write(data)
+        deadline = time.monotonic() + self._write_timeout
+        time.sleep(0.005)  # for the emulator to fetch it
+        while self.out_waiting:
+            if time.monotonic() >= deadline:
+                raise serial.SerialTimeoutException("Write timeout")
+            time.sleep(0.005)
+
+    @property
+    def out_waiting(self) -> int:
+        """Not the bytes: cdc-acm overcounts, too."""
+        return self._usb and not self._backend.request("usb", action="state")["drained"]
+
+    def reset_output_buffer(self) -> None:
+        if self._usb and self._discards:
+            self._backend.request("usb", action="discard")
 
     def send_break(self) -> None:
         if self._restarted:
             return
+        if self.out_waiting:
+            pytest.fail("Linux would wait here for ever")
         self._backend.emulator.events.clear()
         self._backend.request("break", via=self._backend.via)
         event = self._backend.emulator.poll(0.3)
@@ -201,6 +225,8 @@ class EmulatedPort:
 
     def close(self) -> None:
         self._waiting = b""
+        if self._usb and not self.has_gone:
+            self._backend.request("usb", action="discard")
 
 
 @dataclass
@@ -218,17 +244,27 @@ class Listed:
     interface: str | None = None
 
 
-@pytest.mark.parametrize(("name", "via"), [("nano33", "usb"), ("sensortile", "uart")])
-def test_the_hardware_back_end_restarts_a_board_by_breaks(
-    name: str, via: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No bootloader and no button: the same port, or on USB the one that comes back."""
+@dataclass
+class Rescued:
+    """A device behind the hardware back end, which is a port with an emulated board behind it."""
+
+    device: Device
+    rescuer: Rescuer
+    loop: Loop
+    opened: list[EmulatedPort]
+
+
+@contextlib.contextmanager
+def rescued(
+    name: str, via: str, monkeypatch: pytest.MonkeyPatch, *, discards: bool = True
+) -> Iterator[Rescued]:
+    """Yield it; the loop is taken out once the board has restarted."""
     board, emulated = load_board(name), EmbeddedBackend(via=via)
     emulated.open(board, build(board, None), None)
     opened: list[EmulatedPort] = []
 
-    def open_port(*_: object, **__: object) -> EmulatedPort:
-        opened.append(EmulatedPort(emulated, via == "usb"))
+    def open_port(*_: object, write_timeout: float, **__: object) -> EmulatedPort:
+        opened.append(EmulatedPort(emulated, via == "usb", write_timeout, discards))
         return opened[-1]
 
     ids = board.usb_ids[0] if via == "usb" else (None, None)
@@ -237,29 +273,70 @@ def test_the_hardware_back_end_restarts_a_board_by_breaks(
     # By the host's clock an emulator may be slower than a board, and is never asked too often.
     monkeypatch.setattr(hardware, "BREAKS", 20)
     monkeypatch.setattr(hardware, "BREAK_GAP_S", 0.0)
+    monkeypatch.setattr(hardware, "_WRITE_TIMEOUT", PATIENCE_S)
+    monkeypatch.setattr(hardware, "_EMPTY_S", 0.05)
     monkeypatch.setattr(
         HardwareBackend, "_restart_by_bootloader", lambda _: pytest.fail("breaks are enough")
     )
     backend = HardwareBackend()
     try:
-        device = Device(backend.open(board, None, "/dev/emulated"), patience=PATIENCE_S)
-        before = device.identify()
+        transport = backend.open(board, None, "/dev/emulated")
         loop = Loop(emulated, build(board, None))
-        loop.plant()
-        with pytest.raises(NoAnswerError) as caught:
-            list(device.infer([bytes(before.input_size)]))
-        transport = backend.revive(caught.value)
-        loop.take_out()
-        after = Device(transport)
-        identity, fault = after.identify(), after.last_fault()
+        revive = backend.revive
+
+        def revive_and_mend(error: LinkError) -> Transport:
+            try:
+                return revive(error)
+            finally:
+                loop.take_out()
+
+        backend.revive = revive_and_mend  # type: ignore[method-assign]
+        rescuer = Rescuer(backend, lambda _: None)
+        device = Device(transport, timeout=PATIENCE_S / 4, patience=PATIENCE_S)
+        yield Rescued(device, rescuer, loop, opened)
     finally:
         backend.close()
         emulated.close()
+
+
+@pytest.mark.parametrize(("name", "via"), [("nano33", "usb"), ("sensortile", "uart")])
+def test_the_hardware_back_end_restarts_a_board_by_breaks(
+    name: str, via: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bootloader and no button: the same port, or on USB the one that comes back."""
+    with rescued(name, via, monkeypatch) as bench:
+        before = bench.device.identify()
+        bench.device.guard(bench.rescuer, bench.rescuer.succeeded)
+        bench.loop.plant()
+        assert len(list(bench.device.infer([bytes(before.input_size)]))) == 1
+        identity, fault = bench.device.identify(), bench.device.last_fault()
     assert identity == replace(before, boot_id=before.boot_id + 1, reset_cause="HANG")
     assert fault is not None
-    assert fault.pc == loop.address
-    assert len(opened) == 2
-    assert opened[0].has_gone == (via == "usb")
+    assert fault.pc == bench.loop.address
+    assert len(bench.opened) == 2
+    assert bench.opened[0].has_gone == (via == "usb")
+
+
+@pytest.mark.parametrize("discards", [True, False], ids=["discards", "closes"])
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_that_takes_no_more_bytes_hangs(
+    name: str, discards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over USB the requests under way fill its buffer, and it is the write that times out."""
+    with rescued(name, "usb", monkeypatch, discards=discards) as bench:
+        before = bench.device.identify()
+        bench.device.guard(bench.rescuer, bench.rescuer.succeeded)
+        inputs = [bytes([i]) * before.input_size for i in range(20)]
+        expected = list(bench.device.infer(inputs))
+        bench.loop.plant()
+        assert list(bench.device.infer(inputs)) == expected
+        fault = bench.device.last_fault()
+    (told,) = bench.rescuer.hangs
+    assert told.startswith(f"no answer for {PATIENCE_S:g} s, and /dev/emulated takes no bytes: ")
+    assert bench.rescuer.returns == []
+    assert fault is not None
+    assert fault.pc == bench.loop.address
+    assert len(bench.opened) == (2 if discards else 3)
 
 
 # What a Nano's bootloader may do to a restart

@@ -83,6 +83,14 @@ void link_break(void) {
     }
 }
 
+void link_line_low(void) {
+    static uint32_t low_at = 0U - LINK_REST_CYCLES;
+    const uint32_t now = DWT_CYCCNT, since = now - low_at;
+    low_at = now;
+    if (since >= LINK_REST_CYCLES)
+        link_break();
+}
+
 void link_add(const struct link *link) {
     other = link;
 }

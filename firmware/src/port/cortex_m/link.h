@@ -49,4 +49,11 @@ void link_event(void); /* something happened that the main loop may wait for */
 #define LINK_HANG_CYCLES 6400000U /* 0.1 s at 64 MHz */
 void link_break(void);
 
+/* The UART's line was low for longer than a byte. A line that stays so, as on an adapter without
+ * power, may be told of again and again; whether the nRF52840 does is in no manual. It is one break
+ * until the line has rested for LINK_REST_CYCLES, longer than a period of the mains: hum is one,
+ * too. The host rests for 0.2 s. */
+#define LINK_REST_CYCLES 2000000U /* 31 ms at 64 MHz, 25 ms at 80 MHz */
+void link_line_low(void);
+
 #endif

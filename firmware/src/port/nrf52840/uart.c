@@ -81,7 +81,7 @@ static void note_errors(void) {
     if (source & (ERRORSRC_ALL & ~ERRORSRC_OVERRUN))
         link_line_error();
     if (source & ERRORSRC_BREAK)
-        link_break();
+        link_line_low();
 }
 
 void uart_interrupt(void) {

@@ -66,7 +66,7 @@ static void receive(uint32_t flags) {
     if (flags & ISR_ERRORS)
         note_errors(flags);
     if (flags & ISR_FE && byte == 0U)
-        link_break();
+        link_line_low();
 }
 
 void uart_interrupt(void) {
