@@ -6,6 +6,7 @@ itself. Whatever a compiler is told, the kernels compile and give the interprete
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,15 +38,19 @@ LAYERS: Final = [
 
 OPTIONS: Final = [
     "-O0", "-Og", "-O1", "-Os", "-O2", "-O3", "-O2 -fno-omit-frame-pointer", "-O2 -ffixed-r9",
-    "-O2 -fpic", "-O2 -flto", "-Os -fstack-protector-all", "-Os -DNN_DSP=0",
+    "-O2 -fpic", "-O2 -flto -g", "-Os -fstack-protector-all", "-Os -DNN_DSP=0",
+    "-Os -mno-unaligned-access",
     "-Og -fno-omit-frame-pointer -ffixed-r9 -fpic",
-    "-O3 -U__GNUC__ -D__GNUC__=7",  # with the attributes that older compilers know
+    # with the attributes that older compilers know
+    "-O3 -fstack-protector-all -U__GNUC__ -D__GNUC__=7",
+    "-Os -fstack-protector-all -U__GNUC__ -D__GNUC__=10",
 ]  # fmt: skip
 
 #: What needs a library to run that a bare core lacks, and C++: compiled only.
 COMPILED: Final = [
     "gcc -std=c11 -O2 --coverage", "gcc -std=c11 -Og --coverage", "g++ -x c++ -Os",
     "gcc -std=c11 -Os -finstrument-functions", "gcc -std=c11 -O2 -pg",
+    "gcc -std=c11 -O2 -fsanitize-coverage=trace-pc",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
@@ -121,3 +126,40 @@ def test_it_compiles(options: str, folder: Path, tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-4000:]
+
+
+#: What would put instructions of its own before a function's, and would break one of assembly.
+INTRUDERS: Final = [
+    "-fstack-protector-all", "-fstack-protector-all -U__GNUC__ -D__GNUC__=10",
+    "-fstack-protector-all -U__GNUC__ -D__GNUC__=7", "-fsanitize-coverage=trace-pc", "-pg",
+    "-finstrument-functions",
+]  # fmt: skip
+LOOP: Final = re.compile(r"^NN_(?:TILE|DOT_8|PAIRS|SPARSE_ROWS|DEPTHWISE_POSITION)\((\w+)", re.M)
+
+
+def compiled(options: str, folder: Path, out: Path) -> Path:
+    command = ["arm-none-eabi-gcc", "-std=c11", "-Os", *options.split(), *CPU_FLAGS]
+    subprocess.run([*command, "-c", str(folder / "m.c"), "-o", str(out / "m.o")], check=True)
+    return out / "m.o"
+
+
+def tool(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("options", INTRUDERS)
+def test_functions_of_assembly_begin_with_it(options: str, folder: Path, tmp_path: Path) -> None:
+    loops = {name for h in folder.glob("nn_*.h") for name in LOOP.findall(h.read_text())}
+    text = tool("arm-none-eabi-objdump", "-d", str(compiled(options, folder, tmp_path)))
+    begins = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n\s*[0-9a-f]+:\t[0-9a-f ]+\t(\S+)", text, re.M))
+    found = {name: begins[name] for name in loops & set(begins)}
+    assert len(found) > 8
+    assert set(found.values()) <= {"push", "stmdb"}, found
+
+
+def test_a_debugger_finds_the_callers_frame(folder: Path, tmp_path: Path) -> None:
+    """nn_tile pushes 9 and 11 words: the frame above is 36, 80 and 36 bytes away."""
+    object_file = compiled("-g", folder, tmp_path)
+    frames = tool("arm-none-eabi-readelf", "--debug-dump=frames", str(object_file))
+    offsets = [re.findall(r"def_cfa_offset: (\d+)", f) for f in frames.split(" FDE ")]
+    assert ["36", "80", "36"] in offsets

@@ -109,3 +109,25 @@ def test_a_bias_that_is_left_off_in_its_place(operator: str) -> None:
     tflm = Tflm(model)
     for window, output in zip(inputs, run(graph, inputs), strict=True):
         np.testing.assert_array_equal(output, tflm.continued(window))
+
+
+def test_one_zero_point_for_all_scales() -> None:
+    """TFLM takes the first for every channel."""
+    builder = Builder()
+    source = builder.tensor((1, 2, 3, 4), scale=0.1, zero_point=3)
+    values = np.random.default_rng(3).integers(-127, 128, (5, 1, 1, 4), dtype=np.int8)
+    scale = np.float32([0.01, 0.02, 0.03, 0.004, 0.005])
+    weights = builder.constant(values, scale=scale)
+    bias = builder.constant(np.arange(5, dtype=np.int32) * 100, scale=scale * np.float32(0.1))
+    for index in (weights, bias):
+        builder.tensors[index].quantization.zeroPoint = [0]
+    target = builder.tensor((1, 2, 3, 5), scale=0.2)
+    made = options("Conv2DOptions", strideH=1, strideW=1)
+    builder.op("CONV_2D", [source, weights, bias], [target], made)
+    model = builder.finish([source], [target])
+    graph = parse_tflite(model, "m")
+    verify(graph, "m")
+    inputs = np.random.default_rng(4).integers(-128, 128, (5, 1, 2, 3, 4), dtype=np.int8)
+    tflm = Tflm(model)
+    for window, output in zip(inputs, run(graph, inputs), strict=True):
+        np.testing.assert_array_equal(output, tflm.continued(window))

@@ -64,11 +64,13 @@ struct nn_depthwise {
         NN_IN_REGISTER int8_t *output, NN_IN_REGISTER const struct nn_depthwise *layer) { \
         __asm__(                                                                         \
             "push {r4-r11, lr}\n"                                                        \
+            NN_SAVED                                                                     \
             "ldm r2, {r2-r8}\n"                                                          \
             "mov lr, r4\n"                                                               \
             "and r4, r5, #3\n"                                                           \
             "lsr r5, r5, #2\n"                                                           \
             "push {r0, r1, r4-r8}\n"                                                     \
+            NN_PUSHED("28")                                                              \
             "mov r0, #0\n"                                                               \
             "10:\n"                                                                      \
             "ldr r1, [sp]\n"                                                             \
@@ -95,6 +97,7 @@ struct nn_depthwise {
             "cmp r0, r8\n"                                                               \
             "bne.w 10b\n"                                                                \
             "add sp, #28\n"                                                              \
+            NN_PUSHED("-28")                                                             \
             "pop {r4-r11, pc}\n"                                                         \
             : : : NN_CLOBBERED);                                                         \
     }

@@ -8,7 +8,11 @@
  * (AAPCS) has it, and take part in no build option. Clang takes the twins.
  *
  * -DNN_DSP=0 makes every build take the twins: for a system whose interrupts count on a register
- * that is set aside, which these loops use in between. */
+ * that is set aside, which these loops use in between, and for flash that can be executed but not
+ * read (-mpure-code), in which their jump tables lie. The twins are taken in big endian, and where
+ * words must not be loaded from anywhere (-mno-unaligned-access).
+ *
+ * Of the stack a loop takes 80 bytes at most, which -fstack-usage does not see. */
 #ifndef NN_DSP_H
 #define NN_DSP_H
 
@@ -18,7 +22,8 @@
 #include "nn_quant.h"
 
 #ifndef NN_DSP
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && defined(__ARM_FEATURE_UNALIGNED) &&       \
+    !defined(__ARM_BIG_ENDIAN) && defined(__GNUC__) && !defined(__clang__)
 #define NN_DSP 1
 #else
 #define NN_DSP 0
@@ -42,12 +47,14 @@
 /* A function of nothing but assembly: its arguments are where the AAPCS puts them, no build option
  * puts instructions of its own into it, and no caller is compiled for what it seems to do. */
 #if NN_DSP
-#if __GNUC__ >= 11
+#if __GNUC__ >= 12
+#define NN_UNTOUCHED noipa, no_stack_protector, no_sanitize_coverage
+#elif __GNUC__ >= 11
 #define NN_UNTOUCHED noipa, no_stack_protector
 #elif __GNUC__ >= 8
-#define NN_UNTOUCHED noipa
+#define NN_UNTOUCHED noipa, optimize("no-stack-protector")
 #else
-#define NN_UNTOUCHED noclone
+#define NN_UNTOUCHED noclone, optimize("no-stack-protector")
 #endif
 #define NN_ASSEMBLY                                                                                \
     static __attribute__((naked, noinline, unused, no_instrument_function,                         \
@@ -56,6 +63,20 @@
 #define NN_CLOBBERED "r0", "r1", "r2", "r3", "r12", "cc", "memory"
 /* An argument that only the assembly sees. */
 #define NN_IN_REGISTER __attribute__((unused))
+
+/* For a debugger's backtrace, where the build has call frame information: bytes more on the stack,
+ * and registers of the caller on its top. */
+#ifdef __GCC_HAVE_DWARF2_CFI_ASM
+#define NN_PUSHED(bytes) ".cfi_adjust_cfa_offset " bytes "\n"
+#define NN_SAVED                                                                                   \
+    NN_PUSHED("36")                                                                                \
+    ".cfi_rel_offset r4, 0\n.cfi_rel_offset r5, 4\n.cfi_rel_offset r6, 8\n"                        \
+    ".cfi_rel_offset r7, 12\n.cfi_rel_offset r8, 16\n.cfi_rel_offset r9, 20\n"                     \
+    ".cfi_rel_offset r10, 24\n.cfi_rel_offset r11, 28\n.cfi_rel_offset lr, 32\n"
+#else
+#define NN_PUSHED(bytes)
+#define NN_SAVED
+#endif
 
 /* Eight steps, of which only the last `first` are taken the first time: the beginning of a loop
  * that goes back to label 0. */

@@ -137,6 +137,7 @@ NN_INLINE void nn_quad(const void *x, int32_t q, int wide, uint32_t pair[2]) {
         NN_IN_REGISTER int32_t *doubled) {                                               \
         __asm__(                                                                         \
             "push {r2, r4-r11, lr}\n"                                                    \
+            NN_SAVED NN_PUSHED("4")                                                      \
             "add r4, r0, r2, lsl #5\n"                                                   \
             "str r4, [sp]\n"                                                             \
             "ldmia r3, {r5-r12}\n"                                                       \

@@ -43,6 +43,7 @@
         NN_IN_REGISTER int32_t start, NN_IN_REGISTER int32_t *doubled) {                 \
         __asm__(                                                                         \
             "push {r4-r11, lr}\n"                                                        \
+            NN_SAVED                                                                     \
             "ldrb lr, [r2, #1]\n"                                                        \
             "ldrb r2, [r2]\n"                                                            \
             "mov r5, r3\n"                                                               \

@@ -74,9 +74,11 @@ struct nn_sparse_rows {
         NN_IN_REGISTER const struct nn_sparse_rows *rows, NN_IN_REGISTER int8_t *output) { \
         __asm__(                                                                         \
             "push {r4-r11, lr}\n"                                                        \
+            NN_SAVED                                                                     \
             "ldm r1, {r1, r3-r8}\n"                                                      \
             "add r4, r3, r4, lsl #4\n"                                                   \
             "push {r0-r8}\n"                                                             \
+            NN_PUSHED("36")                                                              \
             "mov r2, r3\n"                                                               \
             "10:\n"                                                                      \
             "ldr r3, [r2]\n"                                                             \
@@ -120,6 +122,7 @@ struct nn_sparse_rows {
             "cmp r2, r3\n"                                                               \
             "bne.w 10b\n"                                                                \
             "add sp, #36\n"                                                              \
+            NN_PUSHED("-36")                                                             \
             "pop {r4-r11, pc}\n"                                                         \
             : : : NN_CLOBBERED);                                                         \
     }

@@ -50,12 +50,14 @@ struct nn_tile {
         NN_IN_REGISTER int8_t *output, NN_IN_REGISTER int32_t apart) {                   \
         __asm__(                                                                         \
             "push {r4-r11, lr}\n"                                                        \
+            NN_SAVED                                                                     \
             "ldm r1, {r1, r4-r9}\n"                                                      \
             "add r10, r0, r6, lsl #3\n"                                                  \
             "and r6, r6, #7\n"                                                           \
             "add r7, r7, r7, lsl #1\n"                                                   \
             "add r7, r5, r7, lsl #2\n"                                                   \
             "push {r0-r10}\n"                                                            \
+            NN_PUSHED("44")                                                              \
             "10:\n"                                                                      \
             "ldr r0, [sp]\n"                                                             \
             "ldr r3, [sp, #16]\n"                                                        \
@@ -88,6 +90,7 @@ struct nn_tile {
             "cmp r0, lr\n"                                                               \
             "bne.w 10b\n"                                                                \
             "add sp, #44\n"                                                              \
+            NN_PUSHED("-44")                                                             \
             "pop {r4-r11, pc}\n"                                                         \
             : : : NN_CLOBBERED);                                                         \
     }
