@@ -32,8 +32,8 @@ from hil.verdict.rules.wording import fine, plural
 #: In the order in which one would mend things: a broken line or a crash explains much of the rest.
 RULES: Final[tuple[Callable[[Run], list[Finding]], ...]] = (
     incomplete,
+    link_trouble,  # a device that was given up on a bad line may not have hung at all
     fault,
-    link_trouble,
     memory,
     data_shift,
     training,

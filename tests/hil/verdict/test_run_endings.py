@@ -72,3 +72,15 @@ def test_a_full_stack_is_told_once() -> None:
     assert [f.location for f in memory(good_run(memory=full))] == ["stack"]
     wrong = (layer(0, differing=1, first_difference=0),)
     assert memory(good_run(memory=full, device_layers=wrong)) == []  # exactness.py tells it
+
+
+def test_a_device_that_was_given_up_on_a_bad_line_is_told_after_the_line() -> None:
+    bad = Link(
+        frames=20, retransmissions=21, bad_frames_device=2, bad_frames_host=2, overruns=0,
+        line_errors=0,
+    )  # fmt: skip
+    told = diagnose(good_run(link=bad, fault="no answer for 2 s: was brought back"))
+    assert [(f.stage, f.cause) for f in told[:2]] == [
+        ("link", "damaged-frames"),
+        ("device", "fault"),
+    ]
