@@ -191,7 +191,7 @@ def _quantization(table: Table | None, shape: tuple[int, ...], what: str) -> Qua
         raise FlatbufferError(f"{what} has a scale that is not a positive number")
     axis = table.scalar(6, "i32")
     # One for all scales saves space; TFLM takes the first for all, too.
-    if len(zero_point) == 1:
+    if len(zero_point) == 1 < len(scale):
         zero_point = np.full(len(scale), zero_point[0])
     if len(zero_point) != len(scale) or (np.abs(zero_point.astype(np.float64)) > 2**31).any():
         raise FlatbufferError(f"{what} has zero points that do not go with its scales")
