@@ -87,7 +87,8 @@ class _Say:
 
 def _record(args: argparse.Namespace, target: Target, say: _Say) -> int:
     sensor = sensor_of(target.device)
-    dataset.open_dataset(args.out, f"tinyhil capture: {args.board}, {clean(sensor.name, 40)}")
+    what = f"{args.board}{', emulated' if target.emulated else ''}, {clean(sensor.name, 40)}"
+    dataset.open_dataset(args.out, f"tinyhil capture: {what}")
     for recorded in dataset.finish_interrupted(args.out):
         _tell(recorded, sensor, say, "left by an interrupted capture")
     folder = dataset.folder_of(args.out, args.label, args.subject)

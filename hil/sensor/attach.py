@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=["auto", *BACKENDS],
         default="auto",
-        help="auto: a board given by --port, else the embedded emulator",
+        help="auto: a board given by --port or found on USB; with --feed or --fast, the emulator",
     )
-    parser.add_argument("--port", help="serial port of a real board")
+    parser.add_argument("--port", help="a real board's serial port, or its USB serial number")
     parser.add_argument("--via", choices=CHOICES, default="auto", help="the board's link")
     parser.add_argument(
         "--feed", type=Path, metavar="FILE.npz", help="windows that move an emulated sensor"
@@ -77,6 +77,12 @@ def attach(
             if model is None:
                 yield stack.enter_context(_as_it_is(board, wanted))
                 return
+        elif wanted.backend == "auto":
+            # A recording of an emulated sensor that lies still would pass for a board's.
+            raise DeviceError(
+                f"no {board.title} found: plug it in or name its --port; without a board, --feed "
+                "moves an emulated sensor, and --backend embedded lets one lie still"
+            )
         prepare = _prepare(stack, board, motion)
         folder = load_model_folder(model or REFERENCE_MODEL)
         target = stack.enter_context(connect(board, wanted, folder, say, prepare))

@@ -174,6 +174,14 @@ def test_without_a_label_there_is_nothing_to_record(capsys: pytest.CaptureFixtur
     assert "--label and --subject say what is recorded" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", [["capture", "--self-test"], ["live", "--model", str(MODEL)]])
+def test_without_a_board_no_emulator_passes_for_one(
+    what: list[str], board: Board, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*what, "--board", board.name]) == 3
+    assert f"tinyhil: no {board.title} found: plug it in" in capsys.readouterr().err
+
+
 def test_the_self_test_command(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["capture", "--board", board.name, "--self-test", "--fast", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
