@@ -57,7 +57,8 @@ def diagnose(run: Run) -> list[Finding]:
     """Return the findings of a run, problems first; at least one ("nothing is wrong")."""
     findings = without_consequences(run, [f for rule in RULES for f in rule(run)])
     if not any(f.severity == "problem" for f in findings):
-        findings.insert(0, _nothing_wrong(run))
+        unclear = any(f.cause == "too-few-windows" for f in findings)
+        findings.insert(0, _nothing_wrong(run, unclear))
     return sorted(findings, key=_rank)
 
 
@@ -75,7 +76,7 @@ def _rank(finding: Finding) -> tuple[int, float]:
     return 0, -1.0 if finding.effect is None else finding.effect
 
 
-def _nothing_wrong(run: Run) -> Finding:
+def _nothing_wrong(run: Run, unclear: bool) -> Finding:
     """No rule found a problem; says what was looked at, for absence is only worth that much."""
     evidence = []
     output = comparison(run, "device", "output")
@@ -90,6 +91,8 @@ def _nothing_wrong(run: Run) -> Finding:
         evidence.append(f"preprocessing on the device agrees in {inputs.compared} windows")
     steps = " → ".join(c.name for c in chain(run))
     headline = f"Nothing is wrong along {steps}" if steps else "Nothing was found wrong"
+    if unclear:
+        headline = f"Nothing was found wrong along {steps}, as far as these windows can tell"
     return fine("chain", "nothing-wrong", headline, evidence=evidence)
 
 

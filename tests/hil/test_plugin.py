@@ -146,11 +146,11 @@ def test_a_device_in_order_passes(fake: Fake, pytester: pytest.Pytester) -> None
     assert outcomes(result) == {"passed"}
     assert FakeBackend.last.kinds[-1] == "CLOSED" or FakeBackend.last.requests
     result.stdout.fnmatch_lines(["tinyhil: board nano33, back end fake, model *"])
-    result.stdout.fnmatch_lines(["*Nothing is wrong along float*"])
+    result.stdout.fnmatch_lines(["*Nothing was found wrong along float*"])
     known = properties(pytester.path / "j.xml")
     assert ("board", "nano33") in known
-    assert any(n == "finding ok" and v.startswith("Nothing is wrong") for n, v in known)
-    assert "Nothing is wrong along float" in (pytester.path / "h.html").read_text()
+    assert any(n == "finding ok" and v.startswith("Nothing was found wrong") for n, v in known)
+    assert "Nothing was found wrong along float" in (pytester.path / "h.html").read_text()
     assert len(load_run(record).windows.label) == 20
     assert report.read_text().startswith("<!")
 

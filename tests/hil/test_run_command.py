@@ -37,7 +37,8 @@ def test_a_device_in_order(fake: Fake, tmp_path: Path, capsys: pytest.CaptureFix
         assert any(line.split()[:1] == [name] and "%" in line for line in lines)
     assert "device outputs 20/20" in out
     assert re.search(r"^device .* same classes ", out, re.MULTILINE)  # bytes are told elsewhere
-    assert "✓ Nothing is wrong along float → pruned → int8 → device → device-raw" in lines
+    steps = "float → pruned → int8 → device → device-raw"
+    assert f"✓ Nothing was found wrong along {steps}, as far as these windows can tell" in lines
     assert f"record: {record}" in lines
     assert f"report: {report}" in lines
     assert max(map(len, lines)) <= 200

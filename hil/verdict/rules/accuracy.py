@@ -131,7 +131,7 @@ def _within(run: Run, step: Step) -> Finding:
 def _unclear(run: Run, step: Step) -> Finding:
     headline = (
         f"{plural(step.windows, 'window')} cannot tell whether {step.stage} costs more than "
-        f"{run.max_drop:g} points: measured {numbers(step.loss)}; "
+        f"{run.max_drop:g} points: accuracy changes by {numbers(_effect(step))}; "
         f"{to_tell(step, run.max_drop)}, if the proportions stay"
     )
     return note(

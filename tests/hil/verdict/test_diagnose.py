@@ -221,7 +221,11 @@ def test_too_few_windows_say_how_many_would_do() -> None:
     assert found.headline.startswith("300 windows cannot tell whether quantization costs more")
     assert "windows would" not in found.headline or "no number" not in found.headline
     assert "about 1," in found.headline
+    assert "accuracy changes by −" in found.headline  # as everywhere: a loss is negative
     assert not failed(diagnose(run))
+    first = causes(run)["chain/nothing-wrong"].headline
+    assert first.startswith("Nothing was found wrong along")
+    assert first.endswith("as far as these windows can tell")
 
 
 def test_a_loss_of_exactly_the_limit_is_never_settled() -> None:
