@@ -165,23 +165,27 @@ NN_INLINE uint32_t nn_add_odd_bytes(uint32_t x, uint32_t y) {
 #endif
 }
 
-/* The larger of each two int8. */
+/* Turns the sign bits of four int8, so that uint8 order is theirs; and back. */
+NN_INLINE uint32_t nn_turn_signs(uint32_t bytes) {
+    return bytes ^ 0x80808080u;
+}
+
+/* The larger of each two uint8: y and what x has more. SSUB8 and SEL would do it for int8, but
+ * Renode before 1.16 sets other GE flags. */
 NN_INLINE uint32_t nn_max_bytes(uint32_t x, uint32_t y) {
-    uint32_t larger;
 #if NN_DSP
-    __asm__("ssub8 %0, %1, %2\n\t"
-            "sel %0, %1, %2"
-            : "=&r"(larger)
-            : "r"(x), "r"(y)
-            : "cc");
+    uint32_t more;
+    __asm__("uqsub8 %0, %1, %2" : "=r"(more) : "r"(x), "r"(y));
+    return y + more; /* no sum carries: it is one of the two */
 #else
+    uint32_t larger = 0;
     int32_t shift;
-    for (larger = 0, shift = 0; shift < 32; shift += 8) {
-        const int8_t a = (int8_t)(x >> shift), b = (int8_t)(y >> shift);
-        larger |= (uint32_t)(uint8_t)(a > b ? a : b) << shift;
+    for (shift = 0; shift < 32; shift += 8) {
+        const uint8_t a = (uint8_t)(x >> shift), b = (uint8_t)(y >> shift);
+        larger |= (uint32_t)(a > b ? a : b) << shift;
     }
-#endif
     return larger;
+#endif
 }
 
 /* sum + the products of both int16 halves; wraps. */
