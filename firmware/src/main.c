@@ -75,9 +75,14 @@ static void serve(struct wire_server *server, const uint8_t *data, size_t size) 
     }
 }
 
+/* What is queued leaves within 0.4 s at 115,200 baud. A host that does not read, or whose bus is
+ * suspended, must not hold the reset up. */
+#define RESET_CYCLES 80000000U /* 1 s at 80 MHz */
+
 /* Polls: the transmitter becoming idle is no interrupt on every chip. */
 static _Noreturn void reset_once_sent(void) {
-    while (!hal_write_done())
+    const uint32_t begin = hal_cycles();
+    while (!hal_write_done() && hal_cycles() - begin < RESET_CYCLES)
         ;
     hal_reset();
 }

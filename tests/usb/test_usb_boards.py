@@ -20,7 +20,7 @@ from hil.device import Device
 from hil.emulator.chip import ResetKind
 from hil.emulator.image import load_image
 from hil.emulator.machine import Machine, Options, State, chip_memory
-from hil.emulator.usb_host import StalledError, Task, UsbHost, request
+from hil.emulator.usb_host import Data, StalledError, Task, UsbHost, request
 from hil.firmware.build import build
 from hil.ports import MAKER
 from hil.wire import messages as msg
@@ -252,6 +252,26 @@ def test_a_host_that_reads_late_gets_everything(plugged: Bench) -> None:
     assert [f.sequence for f in answers if isinstance(f, Frame)] == list(range(100))
 
 
+@pytest.mark.parametrize("how", ["does not read", "suspended"])
+def test_a_reset_on_request_does_not_wait_for_such_a_host(plugged: Bench, how: str) -> None:
+    (frame,) = plugged.ask(plugged.cable, HELLO)
+    before = msg.HelloReply.decode(frame.body).boot_id
+    plugged.host.reads = False
+    plugged.cable.from_host.push(
+        encode(Frame(msg.ResetRequest.TYPE, 1, before.to_bytes(4, "little")))
+    )
+    plugged.machine.run(10**6)
+    assert plugged.cable.is_drained
+    if how == "suspended":
+        plugged.cable.suspend(True)
+    assert plugged.machine.run(10**6) is State.RUNNING, "it waits for the host, for a while"
+    bus, cycle_counter = plugged.machine.bus, 0xE0001004
+    bus.write(cycle_counter, 4, bus.read(cycle_counter, 4) + plugged.machine.chip.core_hz * 2)
+    plugged.machine.run(10**7)
+    (frame,) = plugged.ask(plugged.machine.core.uart, HELLO)
+    assert msg.HelloReply.decode(frame.body).boot_id == (before + 1) % 2**32
+
+
 def test_suspend_and_resume_lose_nothing(plugged: Bench) -> None:
     assert plugged.ask(plugged.cable, HELLO)
     plugged.cable.suspend(True)
@@ -380,6 +400,20 @@ def test_malformed_requests_break_nothing(plugged: Bench, seed: int) -> None:
     assert plugged.ask(plugged.cable, HELLO)
 
 
+def test_a_setup_overtakes_what_came_before_it(plugged: Bench) -> None:
+    """The host takes an answer's last packet, gives up, and asks anew before the firmware sees."""
+    host = plugged.host
+    assert host.port.setup(host._address, request(0x80, 6, 0x0200, 0, 67))
+    for size in (64, 3):
+        plugged.cable.controller.update()
+        plugged.run()
+        answer = host.port.token_in(host._address, 0)
+        assert isinstance(answer, Data)
+        assert len(answer.data) == size
+    plugged.do(host.control(request(0x80, 8, 0, 0, 1)))
+    plugged.do(host.control(request(0x21, 0x22, 3)))
+
+
 def test_a_refused_request_is_told_and_the_next_one_works(plugged: Bench) -> None:
     refused = plugged.host.control(request(0x80, 6, 0x0600, 0, 10))
     next(refused)
@@ -436,6 +470,39 @@ def test_a_byte_over_usb_costs_fewer_instructions_than_over_the_uart(
     finally:
         uart.close()
     assert spent[1] < spent[0]
+
+
+@pytest.fixture
+def nano() -> Bench:
+    nano = load_board("nano33")
+    return Bench(nano, build(nano, None))
+
+
+def test_the_nano_comes_up_though_its_hidden_registers_were_left_open(nano: Bench) -> None:
+    """As by a bootloader that wrote the key once."""
+    nano.machine.bus.write(0x4006EC00, 4, 0x9375)
+    nano.plug()
+
+
+def test_a_setup_that_comes_while_another_is_read_is_the_one_that_counts(
+    nano: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nRF52840 has one place for them, and half of each is no request."""
+    nano.plug()
+    host, usb = nano.host, nano.cable.controller
+    halves, read = [request(2, 3, 0, 0x81), request(0x82, 0, 0, 0x82, 2)], usb.read
+
+    def reads(offset: int, size: int) -> int:
+        if offset == 0x480 + 4 * 4 and len(halves) == 1:
+            assert host.port.setup(host._address, halves.pop())
+        return read(offset, size)
+
+    monkeypatch.setattr(usb, "read", reads)
+    assert host.port.setup(host._address, halves.pop(0))
+    usb.update()
+    nano.run()
+    assert not halves
+    assert host.port.token_in(host._address, 0) == Data(1, bytes(2))
 
 
 @pytest.fixture

@@ -101,6 +101,22 @@ def test_the_nano_notices_a_resumed_bus_only_with_errata_211s(nano: Nano, workar
     assert bool(nano.usb.read(CAUSE - nano.usb.base, 4) & RESUME) is workaround
 
 
+DTOGGLE, DATA0_IN2 = 0x4002750C, 0x182
+
+
+def test_the_nanos_toggles_are_set_once_their_endpoint_is_selected(nano: Nano) -> None:
+    nano.power_up()
+    nano.usb._in[2].toggle = 1
+    for selected in (None, 0x02, 0x81):
+        if selected is not None:
+            nano.write(DTOGGLE, selected)
+        with pytest.raises(BusError, match="0x82 was not selected"):
+            nano.write(DTOGGLE, DATA0_IN2)
+    nano.write(DTOGGLE, 0x82)
+    nano.write(DTOGGLE, DATA0_IN2)
+    assert nano.usb._in[2].toggle == 0
+
+
 LOWPOWER, SIZE_EPOUT1 = 0x4002752C, 0x400274A4
 WAKE_ALLOWED = 1 << 10
 

@@ -19,7 +19,8 @@ static struct {
     uint8_t coding[LINE_CODING_SIZE];
     uint8_t packet[USB_DATA_SIZE]; /* on its way to the host, kept until it has arrived */
     size_t packet_size;
-    uint8_t configured, dtr, sending, receiving, touched, broken;
+    volatile uint8_t configured, dtr, sending; /* the main loop reads these */
+    uint8_t receiving, touched, broken;
     uint8_t notifying, state_told; /* SERIAL_STATE under way; the DTR it told of */
 } cdc;
 

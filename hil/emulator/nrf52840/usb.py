@@ -4,8 +4,9 @@ It asks for what the data sheet and the errata ask for: without a voltage on VBU
 READY comes only with the workarounds of errata 171, which must be taken back, and 187; the first
 time it wants that of 223; EasyDMA reaches RAM only and must be bracketed for errata 199; a bus that
 resumes is noticed only with that of 211; in low power nothing but events can be used, and
-USBWUALLOWED, without which no task is heard, comes only with the workaround of 171. SET_ADDRESS is
-answered by the controller itself (6.35.9).
+USBWUALLOWED, without which no task is heard, comes only with the workaround of 171; a toggle is set
+once its endpoint was selected by a write of its own. SET_ADDRESS is answered by the controller
+itself (6.35.9).
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class Usbd(UsbController, Port):
         self._events = self._enabled = self._cause = self._moved = 0
         self._on = self._sleeps = False
         self._starts = 0
+        self._selected: int | None = None
         self._setup = bytes(8)
         self._address = 0
         self._bus_start()
@@ -207,7 +209,11 @@ class Usbd(UsbController, Port):
         return (self._in if value & IN else self._out)[value & 7]
 
     def _write_toggle(self, value: int) -> None:
-        if value >> 8 == 1:
+        end, sets = value & (IN | 7), value >> 8
+        if sets and end != self._selected:
+            raise BusError(f"USBD: DTOGGLE: endpoint 0x{end:02X} was not selected first")
+        self._selected = end
+        if sets == 1:
             self._end(value).toggle = 0
 
     def _write_stall(self, value: int) -> None:

@@ -4,6 +4,7 @@
 
 #include "build_info.h"
 #include "chip.h"
+#include "core.h"
 #include "link.h"
 #include "usb_cdc.h"
 
@@ -13,15 +14,19 @@
 static uint8_t received[RECEIVE_SIZE];
 static volatile uint32_t head, tail;
 
+/* A tail that usb_cdc_opened has moved meanwhile stays where it is. */
 static size_t read(uint8_t *data, size_t size) {
-    uint32_t at = tail;
+    const uint32_t from = tail;
+    uint32_t at = from;
     const uint32_t there = head - at;
     const size_t count = size < there ? size : there;
     atomic_signal_fence(memory_order_acq_rel);
     for (size_t i = 0; i < count; i++)
         data[i] = received[at++ % RECEIVE_SIZE];
-    atomic_signal_fence(memory_order_acq_rel);
-    tail = at;
+    interrupts_off();
+    if (tail == from)
+        tail = at;
+    interrupts_on();
     return count;
 }
 
@@ -43,8 +48,8 @@ void usb_cdc_put(const uint8_t *data, size_t size) {
     head = at;
 }
 
-/* What a host left unread belongs to it, and ends with it. A read that this interrupts may put the
- * ring's tail back: it then holds bytes of the old session, which no CRC lets pass. */
+/* What a host left unread belongs to it, and ends with it. A read that this interrupts still gives
+ * bytes of the old session, which no CRC lets pass. */
 void usb_cdc_opened(int open) {
     (void)open;
     tail = head;

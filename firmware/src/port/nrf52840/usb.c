@@ -46,9 +46,11 @@ static void wait_for(volatile const uint32_t *address, uint32_t bits) {
         ;
 }
 
-/* These registers are locked by default; the key opens them and locks them again. */
+/* These registers are locked by default; the key opens them and locks them again. Who ran before,
+ * such as a bootloader, may have left them open. */
 static void set_hidden(volatile uint32_t *address, uint32_t value) {
-    HIDDEN_LOCK = HIDDEN_KEY;
+    if (HIDDEN_LOCK == 0U)
+        HIDDEN_LOCK = HIDDEN_KEY;
     *address = value;
     HIDDEN_LOCK = HIDDEN_KEY;
 }
@@ -138,12 +140,18 @@ static uint32_t selects(uint8_t endpoint) {
     return number_of(endpoint) | (endpoint & USB_IN ? EPSTALL_IN : 0U);
 }
 
+/* The endpoint is selected by a write of its own (PS 6.35, register DTOGGLE). */
+static void begin_with_data0(uint8_t endpoint) {
+    USBD_DTOGGLE = selects(endpoint);
+    USBD_DTOGGLE = selects(endpoint) | DTOGGLE_DATA0;
+}
+
 /* Writing SIZE lets the controller take a packet; reading the packet out does so as well. */
 void usb_driver_open(uint8_t endpoint, enum usb_endpoint_type type, size_t size) {
     const uint32_t number = number_of(endpoint);
     (void)type; /* bulk and interrupt are the same to USBD, and 64 bytes its size */
     (void)size;
-    USBD_DTOGGLE = selects(endpoint) | DTOGGLE_DATA0;
+    begin_with_data0(endpoint);
     if (endpoint & USB_IN) {
         USBD_EPINEN |= 1U << number;
         return;
@@ -205,7 +213,7 @@ void usb_driver_stall(uint8_t endpoint, int on) {
     USBD_EPSTALL = selects(endpoint) | (on ? EPSTALL_STALL : 0U);
     if (on)
         return;
-    USBD_DTOGGLE = selects(endpoint) | DTOGGLE_DATA0;
+    begin_with_data0(endpoint);
     if (!(endpoint & USB_IN) && !(waiting >> number & 1U))
         USBD_SIZE_EPOUT(number) = 0U;
 }
@@ -286,16 +294,21 @@ static void control_moved(void) {
         usb_device_sent(USB_IN);
 }
 
+/* A host that gives up may send another one while this one is read. */
 static void setup_came(void) {
     uint8_t setup[8];
-    for (uint32_t i = 0; i < sizeof setup; i++)
-        setup[i] = (uint8_t)USBD_SETUP(i);
+    do {
+        USBD_EVENTS_EP0SETUP = 0U;
+        for (uint32_t i = 0; i < sizeof setup; i++)
+            setup[i] = (uint8_t)USBD_SETUP(i);
+    } while (USBD_EVENTS_EP0SETUP);
     takes_control_data = address_is_set = 0U;
     usb_device_setup(setup);
 }
 
-/* In the order in which the bus did it: a SETUP comes after the data before it, and a suspend after
- * all. In low power EasyDMA and the endpoints' registers are out of reach (PS 6.35.6): the
+/* In the order in which the bus did it: a suspend comes after all. What a SETUP has overtaken ended
+ * with it, and must not be gone on with: the controller would take it for part of the new request.
+ * In low power EasyDMA and the endpoints' registers are out of reach (PS 6.35.6): the
  * controller leaves it first, and enters it last. */
 void usb_interrupt(void) {
     int idle = 0;
@@ -314,12 +327,11 @@ void usb_interrupt(void) {
     }
     if (USBD_EVENTS_EP0DATADONE) {
         USBD_EVENTS_EP0DATADONE = 0U;
-        control_moved();
+        if (!USBD_EVENTS_EP0SETUP)
+            control_moved();
     }
-    if (USBD_EVENTS_EP0SETUP) {
-        USBD_EVENTS_EP0SETUP = 0U;
+    if (USBD_EVENTS_EP0SETUP)
         setup_came();
-    }
     if (idle)
         fall_asleep();
     link_event();
