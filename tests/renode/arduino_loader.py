@@ -25,22 +25,27 @@ plugged = []
 
 
 def mc_loader_open(address):
-    """Plug the loader in and configure it, as a host does."""
-    loader = ArduinoLoader(self.Machine["sysbus.cpu"], address)
-    loader.USBCore.SelectedConfiguration = next(iter(loader.USBCore.Configurations))
-    plugged.append(loader)
+    """Plug the loader in."""
+    plugged.append(ArduinoLoader(self.Machine["sysbus.cpu"], address))
+
+
+def endpoint(number, direction):
+    """Find it in the only configuration, which a host need not have selected for this."""
+    interfaces = next(iter(plugged[0].USBCore.Configurations)).Interfaces
+    there = [e for interface in interfaces for e in interface.Endpoints if e.Identifier == number]
+    return next(e for e in there if e.Direction == direction)
 
 
 def mc_loader_write(data):
     """Send one packet."""
     packet = Array[Byte]([int(data[i : i + 2], 16) for i in range(0, len(data), 2)])
-    plugged[0].USBCore.GetEndpoint(OUT, Direction.HostToDevice).WriteData(packet)
+    endpoint(OUT, Direction.HostToDevice).WriteData(packet)
 
 
 def mc_loader_read():
     """Print the next packet, nothing where there is none."""
     never = getattr(CancellationToken, "None")
-    packet = plugged[0].USBCore.GetEndpoint(IN, Direction.DeviceToHost).Read(LONGEST, never)
+    packet = endpoint(IN, Direction.DeviceToHost).Read(LONGEST, never)
     print("".join("%02x" % b for b in packet))
 
 

@@ -34,8 +34,11 @@ Image = tuple[str, Path]
 WINDOWS = 8
 
 #: What upstream's models log although the firmware is right: bits of a register that they do not
-#: model, written as reserved or to switch everything off, and ERRORSRC.
+#: model, written as reserved or to switch everything off, and ERRORSRC. Up to 1.15.3 also SHCSR,
+#: whose faults then arrive all the same, and DEMCR, for a DWT that always counts.
 HARMLESS = re.compile(
+    r"nvic: Changing value of the SHCSR register to 0x70000|"
+    r"nvic: Unhandled (read from|write to) offset 0xDFC|"
     r"rtc1: Unhandled write to offset 0x3[04]8|"
     r"uart0: Unhandled write to offset 0x(308|50C|514)\.|"
     r"uart0: Unhandled write to offset 0x480, value 0xF|"
