@@ -118,7 +118,7 @@ def _pair(int8: Graph, floats: Graph, ours: int, theirs: int) -> _Pair:
         if tensor is None or tensor.data is None or tensor.dtype != "int8":
             continue
         if tensor.shape == floats.tensors[index].shape:
-            weights[index] = _dequantized(tensor)
+            weights[index] = dequantized(tensor)
             largest = max(largest or 0, int(np.abs(tensor.data.astype(np.int64)).max()))
     return _Pair(int8.tensors[ours], theirs, weights, _gates(other), largest)
 
@@ -134,7 +134,8 @@ def _writer(graph: Graph, tensor: int) -> Op:
     return next(op for op in graph.ops if tensor in op.outputs)
 
 
-def _dequantized(tensor: Tensor) -> F32:
+def dequantized(tensor: Tensor) -> F32:
+    """Return a quantized constant's real numbers, in its shape."""
     quantization = tensor.quantization
     assert tensor.data is not None
     assert quantization is not None

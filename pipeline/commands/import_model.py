@@ -24,6 +24,7 @@ from hil.vectors import Vectors, load_vectors
 from pipeline.ir import Graph, identifier
 from pipeline.model_folder import Draft, check_target, write_folder
 from pipeline.tflite import MAX_FILE_BYTES, parse_tflite
+from pipeline.twin import doubts
 from pipeline.verify import require_int8_ends, verify
 
 #: What is not there → what a run cannot say without it.
@@ -50,13 +51,17 @@ class Inputs:
     preprocessing: PreprocessingConstants | None
     training: Vectors | None
     validation: Vectors | None
+    doubts: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--int8", type=Path, required=True, help="the quantized .tflite to run")
     parser.add_argument(
-        "--float", type=Path, dest="reference", help="the float .tflite it was quantized from"
+        "--float",
+        type=Path,
+        dest="reference",
+        help="the float .tflite it was quantized from (another network is refused)",
     )
     parser.add_argument("--vectors", type=Path, help="labelled windows: V.npz with V.json beside")
     parser.add_argument(
@@ -88,14 +93,28 @@ def execute(args: argparse.Namespace) -> int:
     }  # fmt: skip
     missing = [reason for what, reason in MISSING.items() if given[what] is None]
     if args.json:
-        report = {"out": str(args.out), "layers": to_json(layers), "missing": missing}
+        report = {
+            "out": str(args.out), "layers": to_json(layers), "missing": missing,
+            "doubts": inputs.doubts,
+        }  # fmt: skip
         print(json.dumps(report, indent=1))
         return 0
     paired = sum(layer.float_tensor is not None for layer in layers)
     print(f"{clean(str(args.out))}: {len(layers)} layers, {paired} with a float reference")
-    for reason in missing:
+    for reason in [*_doubtful(args.reference, inputs.doubts), *missing]:
         print(f"  {reason}")
     return 0
+
+
+def _doubtful(path: Path, found: tuple[str, ...]) -> list[str]:
+    """Return at most one line, on the first doubt."""
+    if not found:
+        return []
+    more = f" (and {len(found) - 1} more of its layers)" if len(found) > 1 else ""
+    return [
+        f"{clean(path.name)} may not be what was quantized: {clean(found[0], 300)}{more}. What "
+        "pruning or training did since then counts as quantization's"
+    ]
 
 
 def _read(args: argparse.Namespace) -> Inputs:
@@ -104,8 +123,11 @@ def _read(args: argparse.Namespace) -> Inputs:
     verify(graph, str(args.int8))
     require_int8_ends(graph, str(args.int8))
     reference = read_file(args.reference, MAX_FILE_BYTES) if args.reference else None
+    unsure: tuple[str, ...] = ()
     if reference is not None:
-        _check_reference(graph, parse_tflite(reference, str(args.reference)), args.reference)
+        twin = parse_tflite(reference, str(args.reference))
+        _check_reference(graph, twin, args.reference)
+        unsure = _check_twin(graph, twin, args.reference)
     vectors, training, validation = (
         _vectors(graph, path) for path in (args.vectors, args.training, args.validation)
     )
@@ -113,7 +135,7 @@ def _read(args: argparse.Namespace) -> Inputs:
         if others and vectors and others.manifest.classes != vectors.manifest.classes:
             raise InputError(f"{path}: its classes are not those of {args.vectors}")
     constants = _preprocessing(args.preprocessing, graph) if args.preprocessing else None
-    return Inputs(int8, graph, reference, vectors, constants, training, validation)
+    return Inputs(int8, graph, reference, vectors, constants, training, validation, unsure)
 
 
 def _vectors(graph: Graph, path: Path | None) -> Vectors | None:
@@ -139,6 +161,17 @@ def _check_reference(graph: Graph, reference: Graph, path: Path) -> None:
             raise InputError(
                 f"{path}: its {what} is {list(tensor.shape)}, the int8 model's {list(expected)}"
             )
+
+
+def _check_twin(graph: Graph, reference: Graph, path: Path) -> tuple[str, ...]:
+    """Require the float model to be the int8 model's; return what makes that unsure, by layer."""
+    found = list(doubts(graph, reference))
+    if found and found[-1].sure:
+        raise InputError(
+            f"{path}: not the float model of this int8 model: {clean(found[-1].text, 300)}; give "
+            "the one that was quantized, or leave off --float"
+        )
+    return tuple(doubt.text for doubt in found)
 
 
 def _check_vectors(graph: Graph, vectors: Vectors, path: Path) -> None:
