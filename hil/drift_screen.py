@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hil.errors import clean
-from hil.verdict.baseline import CostDrift, Drift, StageDrift, WindowDrift
+from hil.verdict.baseline import CostDrift, Drift, StageDrift
+from hil.verdict.flips import WindowChange
 from hil.verdict.rules.wording import percent, plural, points
 
 #: Layers that are shown one by one: those whose error changed most.
@@ -57,7 +58,7 @@ def _windows(stage: StageDrift) -> list[str]:
     ]
 
 
-def _window(flip: WindowDrift) -> str:
+def _window(flip: WindowChange) -> str:
     truth = "no label" if flip.truth is None else f"truly {clean(flip.truth, 24)}"
     return (
         f"window {flip.window} (person {clean(flip.subject, 24)}, recording {flip.recording}), "

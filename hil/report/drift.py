@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hil.drift_screen import headline
 from hil.record import Run
 from hil.report.flipped import FlippedView, flipped_view
-from hil.report.steps import Flip, outcome
-from hil.verdict.baseline import CostDrift, Drift, LayerDrift, StageDrift, WindowDrift
+from hil.verdict.baseline import CostDrift, Drift, LayerDrift, StageDrift
+from hil.verdict.flips import WindowChange
 
 #: Windows listed one by one: the others are counted.
 LISTED = 40
@@ -24,7 +24,7 @@ class StageRow:
 
     stage: StageDrift
     above: bool
-    flips: tuple[Flip, ...]
+    flips: tuple[WindowChange, ...]
     more: int
     drawn: FlippedView
     as_: str | None
@@ -70,7 +70,7 @@ def drift_view(run: Run, drift: Drift) -> DriftView:
 
 
 def _stage(run: Run, stage: StageDrift, before: StageDrift | None, drift: Drift) -> StageRow:
-    flips = tuple(_flip(f) for f in stage.flips or ())
+    flips = stage.flips or ()
     return StageRow(
         stage=stage,
         above=stage.name in drift.above,
@@ -79,10 +79,6 @@ def _stage(run: Run, stage: StageDrift, before: StageDrift | None, drift: Drift)
         drawn=flipped_view(run, flips),
         as_=before.name if before and stage.turns_as(before) else None,
     )
-
-
-def _flip(made: WindowDrift) -> Flip:
-    return Flip(**vars(made), outcome=outcome(made.truth, made.before, made.after))
 
 
 def _cost(cost: CostDrift) -> CostRow:

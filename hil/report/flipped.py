@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.record import Run, Signals
-from hil.report.steps import Flip
 from hil.report.text import significant
-from hil.verdict.flips import spread
+from hil.verdict.flips import WindowChange, spread
 
 
 @dataclass(frozen=True)
 class Drawn:
     """One window: its channels, in words with their range, and values [channel][sample]."""
 
-    flip: Flip
+    flip: WindowChange
     channels: tuple[str, ...]
     names: tuple[str, ...]
     series: tuple[tuple[tuple[float, ...]], ...]
@@ -39,7 +38,7 @@ class FlippedView:
     scales: tuple[str, ...] = ()
 
 
-def flipped_view(run: Run, flips: Sequence[Flip]) -> FlippedView:
+def flipped_view(run: Run, flips: Sequence[WindowChange]) -> FlippedView:
     """Return those of `flips` whose samples the record keeps, evenly spread."""
     given = run.signals
     if given is None:
@@ -86,7 +85,7 @@ def _spans(
 
 def _drawn(
     given: Signals,
-    flip: Flip,
+    flip: WindowChange,
     values: NDArray[np.float64],
     spans: tuple[tuple[float, float], ...],
 ) -> Drawn:

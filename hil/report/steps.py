@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from hil.record import Column, Run
 from hil.report.chain import ChainView, Step
 from hil.report.classes import Matrix, matrix
 from hil.verdict import drift, steps
 from hil.verdict.findings import Finding
-from hil.verdict.flips import flips
+from hil.verdict.flips import WindowChange, window_changes
 
 #: Stage of the findings → its title. The order is the chain's.
 TITLES: Final = {
@@ -25,24 +25,6 @@ TITLES: Final = {
 
 #: A matrix of more classes is unreadable (and grows with the square).
 MAX_MATRIX: Final = 24
-
-
-Outcome = Literal["broken", "mended", "other"]
-
-
-@dataclass(frozen=True)
-class Flip:
-    """A window whose class changed. truth: None where it has no label."""
-
-    window: int
-    subject: str
-    recording: int
-    truth: str | None
-    before: str
-    after: str
-    before_score: float
-    after_score: float
-    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ class StepView:
     broken: int
     mended: int
     calibration: tuple[float | None, float | None]
-    flips: tuple[Flip, ...]
+    flips: tuple[WindowChange, ...]
     routes: tuple[Route, ...]
     matrices: tuple[Matrix, ...]
     findings: tuple[Finding, ...]
@@ -144,7 +126,7 @@ def _paired(  # noqa: PLR0913, PLR0917 - a step is made of these
 ) -> StepView:
     """A step on the same windows."""
     stage = steps.STAGES.get((before.kind, column.kind), "quantization")
-    changed = tuple(_flip(run, before, column, i) for i in flips(before, column))
+    changed = window_changes(run, before, column)
     table = drift.paired(run, before, column)
     return replace(
         _part(findings, anchor, stage, step),
@@ -179,29 +161,7 @@ def _matrices(*pairs: tuple[Run, Column]) -> tuple[Matrix, ...]:
     return tuple(m for run, c in pairs if (m := matrix(run, c)).windows) if few else ()
 
 
-def _flip(run: Run, before: Column, after: Column, window: int) -> Flip:
-    classes, label = run.windows.classes, run.windows.label[window]
-    a, b = before.predicted[window], after.predicted[window]
-    truth = classes[label] if label >= 0 else None
-    return Flip(
-        window=window,
-        subject=run.windows.subject[window],
-        recording=run.windows.recording[window],
-        truth=truth,
-        before=classes[a],
-        after=classes[b],
-        before_score=before.scores[window][a],
-        after_score=after.scores[window][b],
-        outcome=outcome(truth, classes[a], classes[b]),
-    )
-
-
-def outcome(truth: str | None, before: str, after: str) -> Outcome:
-    """Return whether a window went from right to wrong, from wrong to right, or neither."""
-    return "broken" if truth == before else "mended" if truth == after else "other"
-
-
-def _routes(changed: Sequence[Flip]) -> tuple[Route, ...]:
+def _routes(changed: Sequence[WindowChange]) -> tuple[Route, ...]:
     """Return the windows by class before and after, the most first."""
     total = Counter((f.before, f.after) for f in changed)
     by = Counter((f.before, f.after, f.outcome) for f in changed)

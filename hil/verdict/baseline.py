@@ -14,7 +14,7 @@ from typing import Final
 from hil.record import Column, LayerDevice, LayerQuantization, Run
 from hil.verdict import drift
 from hil.verdict.drift import column, correct, judged_recordings, recordings, usable
-from hil.verdict.flips import flips as changed_class
+from hil.verdict.flips import WindowChange, window_changes
 from hil.verdict.resampling import by_recording, resampled, resampled_difference, widest
 from hil.verdict.stats import Interval, Paired, mcnemar_exact, paired_difference
 
@@ -41,23 +41,6 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class WindowDrift:
-    """A window whose class changed: where it is from, and both answers with their probabilities.
-
-    window: its number in both runs. truth: None without a label.
-    """
-
-    window: int
-    subject: str
-    recording: int
-    truth: str | None
-    before: str
-    after: str
-    before_score: float
-    after_score: float
-
-
-@dataclass(frozen=True)
 class StageDrift:
     """One column in both runs. change: of accuracy, a share; its interval where windows differ.
 
@@ -69,7 +52,7 @@ class StageDrift:
     old: float | None
     new: float | None
     change: Interval | None
-    flips: tuple[WindowDrift, ...] | None
+    flips: tuple[WindowChange, ...] | None
     broken: int | None
     mended: int | None
     p: float | None
@@ -208,7 +191,7 @@ def _same(made: StageDrift, old: Run, new: Run, before: Column, item: Column) ->
     table = Paired(
         int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum())
     )
-    flips = tuple(_flip(new, before, item, i) for i in changed_class(before, item))
+    flips = window_changes(new, before, item)
     change = None
     if table.total:
         lost = paired_difference(table)
@@ -218,21 +201,6 @@ def _same(made: StageDrift, old: Run, new: Run, before: Column, item: Column) ->
     broken, mended = int(table.only_first), int(table.only_second)
     p = mcnemar_exact(broken, mended) if table.total else None
     return StageDrift(made.name, made.old, made.new, change, flips, broken, mended, p)
-
-
-def _flip(run: Run, before: Column, after: Column, window: int) -> WindowDrift:
-    known, a, b = run.windows, before.predicted[window], after.predicted[window]
-    label = known.label[window]
-    return WindowDrift(
-        window=window,
-        subject=known.subject[window],
-        recording=known.recording[window],
-        truth=known.classes[label] if label >= 0 else None,
-        before=known.classes[a],
-        after=known.classes[b],
-        before_score=before.scores[window][a],
-        after_score=after.scores[window][b],
-    )
 
 
 def _other(made: StageDrift, old: Run, new: Run, before: Column, item: Column) -> StageDrift:

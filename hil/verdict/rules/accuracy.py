@@ -96,7 +96,7 @@ def _blamed(run: Run, step: Step, above: bool) -> Finding:
         told = input_blame(run) or blame(run, lost)
     limit = f"more than the limit of {run.max_drop:g}"
     if not above:
-        limit = f"more than chance; whether {limit}, {to_tell(step, run.max_drop)} tell"
+        limit = f"more than chance; whether {limit}, {to_tell(step, run.max_drop)}"
     return (problem if above else note)(
         step.stage,
         told.cause if told else "loss",

@@ -242,7 +242,7 @@ def _people(run: Run) -> list[str]:
 
 def _no_more_than_chance(run: Run, step: Step, evidence: list[str], effect: Interval) -> Finding:
     told = step.loss.high * 100 <= run.max_drop
-    more = "" if told else f"; {to_tell(step, run.max_drop)} tell"
+    more = "" if told else f"; {to_tell(step, run.max_drop)}"
     return fine(
         "data",
         "loss" if told else "too-few-windows",

@@ -14,6 +14,9 @@ from hil.verdict.steps import Significance, Step, family, test_of
 
 #: Kinds of flips that are told, the most frequent first.
 FLIP_KINDS: Final = 4
+#: More windows are not advised: so many half seconds are 80 minutes of motion without a pause, as
+#: much as the whole watch data set has of ten people.
+MOST_RECORDED: Final = 10_000
 
 
 def numbers(interval: Interval) -> str:
@@ -24,12 +27,16 @@ def numbers(interval: Interval) -> str:
 
 
 def to_tell(step: Step, max_drop: float) -> str:
-    """Return how many more windows would settle a step against the limit."""
+    """Return how many more windows would settle a step against the limit: "… would tell"."""
     needed = step.needed(max_drop / 100)
     if needed is None:
-        return "no number of windows would"
+        return "no number of windows would tell"
+    more = max(1, needed - step.windows)
+    if more > MOST_RECORDED:
+        return f"no number of windows that people record would tell (over {MOST_RECORDED:,} more)"
     # Rounded up to two digits: a projection from these proportions is no more exact than that.
-    return f"about {_two_digits(max(1, needed - step.windows)):,} more would"
+    more = _two_digits(more)
+    return f"about {more:,} more {'window' if more == 1 else 'windows'} would tell"
 
 
 def _two_digits(number: int) -> int:
