@@ -398,7 +398,7 @@ class CyclesReply(Body):
     NAME = "CYCLES"
     LAYOUT = Layout("I", "bytes")
 
-    #: cycles of the whole invocation
+    #: cycles of all layers, with a stamp taken after each
     total: int
     #: u32 per layer, as many as fit a frame
     cycles: bytes

@@ -264,7 +264,7 @@ MESSAGES = (
         "One inference with the DWT cycles of every layer.",
         (Field("first", "u16", "first layer to report"), _FORM, _DATA),
         (
-            Field("total", "u32", "cycles of the whole invocation"),
+            Field("total", "u32", "cycles of all layers, with a stamp taken after each"),
             Field("cycles", "bytes", "u32 per layer, as many as fit a frame"),
         ),
     ),

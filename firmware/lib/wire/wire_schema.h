@@ -430,7 +430,7 @@ static inline struct wire_cycles_request wire_cycles_request_unpack(const uint8_
 #define WIRE_CYCLES_REPLY_SIZE 4u
 
 struct wire_cycles_reply {
-    /* cycles of the whole invocation */
+    /* cycles of all layers, with a stamp taken after each */
     uint32_t total;
 };
 
