@@ -233,11 +233,11 @@ def hil_job(hil_options: Options, hil_baseline: Run | None, pytestconfig: pytest
 @pytest.fixture(scope="session")
 def hil_target(hil_options: Options, hil_job: Job, pytestconfig: pytest.Config) -> Iterator[Target]:
     """The device under test, open for the whole session, with its back end."""
-    from hil.run.target import Wanted, connect
+    from hil.run.target import connect
 
     o = hil_options
     say = _sayer(pytestconfig)
-    context = connect(o.board, Wanted(o.backend, o.port, o.via), hil_job.folder, say)
+    context = connect(o.board, o.wanted, hil_job.folder, say)
     yield _or_fail("hil_target", o.board.name, pytestconfig, context.__enter__)
     context.__exit__(None, None, None)
 

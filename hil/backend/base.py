@@ -70,6 +70,12 @@ class Backend(Protocol):
     #: What the bytes go through, once open (hil/links.py).
     via: str
 
+    def check(self, board: Board, port: str | None) -> None:
+        """Raise what will surely keep `open` from its work, as it would; nothing is touched.
+
+        It takes no time, so that nobody waits for host models or a build first.
+        """
+
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Start or find the device and return its transport.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.backend.base import Counters, Transport
-from hil.backend.emulator import EmulatorProcess
+from hil.backend.emulator import EmulatorProcess, check_installed
 from hil.backend.stream import SocketTransport
 from hil.board import Board
 from hil.errors import InputError, LinkError, NoAnswerError, ToolError
@@ -58,6 +58,10 @@ class EmbeddedBackend:
         """
         self._options += ["--feed", str(feed)] if feed is not None else []
         self._options += ["--time", "real" if real_time else "asked"]
+
+    def check(self, board: Board, port: str | None) -> None:
+        """See Backend.check."""
+        check_installed()
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Boot `elf`. Raises InputError when it is no image for the board."""

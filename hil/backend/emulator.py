@@ -32,14 +32,19 @@ MAX_EVENTS = 64
 Message = dict[str, Any]
 
 
+def check_installed() -> None:
+    """Raise ToolError where there is no unicorn."""
+    if find_spec("unicorn") is None:
+        raise ToolError("the emulator is not installed: pip install -e '.[emulator]'")
+
+
 class EmulatorProcess:
     """A running emulator. Raises ToolError where there is no unicorn, InputError for a bad ELF."""
 
     def __init__(
         self, board: Board, elf: Path, link: socket.socket | None, options: Sequence[str] = ()
     ) -> None:
-        if find_spec("unicorn") is None:
-            raise ToolError("the emulator is not installed: pip install -e '.[emulator]'")
+        check_installed()
         #: What the emulator said unasked, oldest first; `crash` is kept apart.
         self.events: deque[Message] = deque(maxlen=MAX_EVENTS)
         self.crash: Message | None = None

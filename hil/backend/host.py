@@ -53,9 +53,7 @@ def build_host(
     builds what is wrong. The same sources are built once. Raises ToolError when `cc` is missing or
     fails.
     """
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise ToolError("no C compiler (cc) on PATH: apt-get install gcc libc6-dev")
+    compiler = _compiler()
     with tempfile.TemporaryDirectory(prefix="tinyhil-") as scratch:
         generated = Path(scratch)
         (generated / "build_info.h").write_text(build_info(board, board.facts.baud))
@@ -70,6 +68,13 @@ def build_host(
         if not program.is_file():
             _compile([*command, *map(str, sorted(sources))], program)
     return program
+
+
+def _compiler() -> str:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise ToolError("no C compiler (cc) on PATH: apt-get install gcc libc6-dev")
+    return compiler
 
 
 def _model_dir(model: Path | None, scratch: Path) -> Path:
@@ -124,6 +129,10 @@ class HostBackend:
         self._transport: SocketTransport | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._crash: str | None = None
+
+    def check(self, board: Board, port: str | None) -> None:
+        """See Backend.check."""
+        _compiler()
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Start the process. `elf`: a program from `build_host`; None: built here."""

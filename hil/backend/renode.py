@@ -77,6 +77,10 @@ class RenodeBackend:
         """Which Renode. Raises ToolError where none will do: before anything is built for it."""
         return f"Renode {dotted(self._found[1])}"
 
+    def check(self, board: Board, port: str | None) -> None:
+        """See Backend.check: whether there is a program. Its version is asked by `description`."""
+        find()
+
     def open(self, board: Board, elf: Path | None, port: str | None) -> Transport:
         """Boot `elf`. Raises InputError when it is no image for the board, ToolError where there is
         no Renode, or where it does not start.

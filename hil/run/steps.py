@@ -21,7 +21,7 @@ from hil.run.fit import training_fit
 from hil.run.measure import Bench, Measured, measure
 from hil.run.rescue import Rescuer
 from hil.run.retrain import add_retrained, check_retrainable
-from hil.run.target import Say, Target, Wanted, connect
+from hil.run.target import Say, Target, Wanted, check_reachable, connect
 from hil.run.trials import quantization_trials
 from hil.run.undo import data_shift
 from hil.wire.messages import LastFaultReply
@@ -55,6 +55,11 @@ class Options:
     retrain: bool = False
     retrain_to: Path | None = None
 
+    @property
+    def wanted(self) -> Wanted:
+        """How the device is to be reached."""
+        return Wanted(self.backend, self.port, self.via)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -70,7 +75,10 @@ class Job:
 
 def prepare(options: Options) -> Job:
     """Read and check the files and run the host models: what is wrong there is told before a
-    device is built for, flashed or booted. Raises InputError or ToolError in one line.
+    device is built for, flashed or booted.
+
+    A device that cannot be reached is told before the models run. Raises InputError, ToolError or
+    LinkError in one line.
     """
     if not 0 <= options.max_drop <= 100:
         raise InputError(f"--max-drop {options.max_drop:g}: must be from 0 to 100 points")
@@ -78,6 +86,7 @@ def prepare(options: Options) -> Job:
     if options.retrain:
         check_retrainable(folder)
     inputs = load_inputs(folder, options.vectors, options.limit)
+    check_reachable(options.board, options.wanted)
     reference = run_reference(folder, inputs, options.quiet)
     reference.validation = run_validation(folder, inputs)
     reference.held_out = run_held_out(folder, inputs)
@@ -95,8 +104,7 @@ def run(options: Options, say: Say) -> Run:
     device to begin with.
     """
     job = prepare(options)
-    wanted = Wanted(options.backend, options.port, options.via)
-    with connect(options.board, wanted, job.folder, say) as target:
+    with connect(options.board, options.wanted, job.folder, say) as target:
         return run_on(target, options, job, say)
 
 

@@ -55,6 +55,12 @@ class Wanted:
     via: str = "auto"
 
 
+def check_reachable(board: Board, wanted: Wanted) -> None:
+    """Raise, in one line, what will surely keep `connect` from a device; nothing is touched."""
+    name = choose(wanted.backend, wanted.port, board)
+    load(name, wanted.via).check(board, wanted.port)
+
+
 @contextmanager
 def connect(
     board: Board,
@@ -71,6 +77,7 @@ def connect(
     name = choose(wanted.backend, wanted.port, board)
     backend = load(name, wanted.via)
     chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
+    backend.check(board, wanted.port)
     prepare(backend)
     passed_over = "" if name == "hardware" else told_of(lookalikes(board))
     say(f"back end: {backend.description} ({chosen}){passed_over}")
@@ -122,8 +129,10 @@ def _hardware(
         # Another board is never flashed over, nor somebody's own sketch.
         found = device.identify(expect_board=board.name)
     except NoAnswerError as error:
+        where = clean(find(board, port))
+        named = "" if where in str(error) else f" on {where}"  # one that takes no bytes is named
         raise LinkError(
-            f"{error} on {clean(port or '')}: is it the board's? One that does not carry this "
+            f"{error}{named}: is it the board's? One that does not carry this "
             f"firmware yet: `tinyhil flash --board {board.name} --model {folder.path}`"
         ) from None
     try:

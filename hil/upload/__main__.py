@@ -10,7 +10,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-from hil.backend.hardware import SerialTransport
+from hil.backend.serial_transport import SerialTransport
 from hil.board import Board, load_board
 from hil.errors import LinkError, clean
 from hil.ports import Port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from hil import ports
-from hil.backend.hardware import SerialTransport
+from hil.backend.serial_transport import SerialTransport
 from hil.board import Board
 from hil.device import Device
 from hil.errors import DeviceError, LinkError

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hil.backend.hardware import SerialTransport
 from hil.backend.host import HostBackend, build_host
+from hil.backend.serial_transport import SerialTransport
 from hil.board import Board, load_board
 from hil.device import Device
 from hil.errors import LinkError, ToolError

@@ -158,21 +158,70 @@ def test_a_port_is_never_passed_over_in_silence(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("no answer for 5 s", "no answer for 5 s on /dev/x: is it"),
+     ("no answer for 10 s, and /dev/x takes no bytes", "and /dev/x takes no bytes: is it")],
+)  # fmt: skip
 def test_a_port_where_nobody_answers_says_how_to_flash(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Silent:
         def __init__(self, transport: object) -> None: ...
 
         def identify(self, **_expected: object) -> None:
-            raise NoAnswerError("no answer for 5 s")
+            raise NoAnswerError(error)
 
     monkeypatch.setattr("hil.run.target.Device", Silent)
-    monkeypatch.setattr("hil.backend.hardware.HardwareBackend.open", lambda *_: None)
+    for method in ("check", "open"):
+        monkeypatch.setattr(f"hil.backend.hardware.HardwareBackend.{method}", lambda *_: None)
     assert main(["run", "--board", "nano33", "--model", str(MODEL), "--port", "/dev/x"]) == 3
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("tinyhil: no answer for 5 s on /dev/x: ")
+    assert line.startswith("tinyhil: ")
+    assert said in line
     assert f"`tinyhil flash --board nano33 --model {MODEL}`" in line
+
+
+@pytest.fixture
+def _nothing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("somebody would wait for this before the device is looked for")
+
+    for place in ("steps.run_reference", "target.build", "target._image"):
+        monkeypatch.setattr(f"hil.run.{place}", computed)
+    monkeypatch.setattr("serial.tools.list_ports.comports", list)
+    monkeypatch.delenv("RENODE", raising=False)
+    monkeypatch.setattr("hil.backend.emulator.find_spec", lambda _name: None)
+
+
+@pytest.mark.usefixtures("_nothing_is_computed")
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [(["--port", "/dev/no-such-port"], 3, "/dev/no-such-port cannot be opened (No such file"),
+     (["--backend", "hardware"], 2, "no nano33 on USB: give --port"),
+     (["--backend", "embedded"], 2, "the emulator is not installed"),
+     (["--backend", "renode"], 2, "Renode is not installed"),
+     (["--backend", "host"], 2, "no C compiler (cc) on PATH")],
+)  # fmt: skip
+def test_what_is_not_there_is_told_before_anything_is_computed(
+    arguments: list[str],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["run", "--board", "nano33", "--model", str(MODEL), *arguments]) == code
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert said in line
+
+
+@pytest.mark.usefixtures("_nothing_is_computed")
+def test_live_looks_for_the_emulator_before_it_builds(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["live", "--board", "nano33", "--model", str(MODEL), "--fast", "--count", "1"]
+    assert main(arguments) == 2
+    assert "the emulator is not installed" in capsys.readouterr().err
 
 
 def port(vid: int | None, pid: int | None, device: str, description: str) -> SimpleNamespace:

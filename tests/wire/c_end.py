@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from ctypes import (
     POINTER,
     c_char_p,
@@ -134,3 +135,13 @@ class CDevice:
     @property
     def reset_wanted(self) -> bool:
         return bool(self._library.c_device_reset_wanted(self._device))
+
+
+def serve(read: Callable[[int], bytes], write: Callable[[bytes], object], end: CDevice) -> None:
+    """Be the device until the other side goes."""
+    try:
+        while data := read(4096):
+            if out := end.exchange(data):
+                write(out)
+    except OSError:
+        return

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,15 @@ def device(library: ctypes.CDLL) -> Callable[..., CDevice]:
 @pytest.fixture
 def c_decoder(library: ctypes.CDLL) -> Callable[[], CDecoder]:
     return lambda: CDecoder(library)
+
+
+@pytest.fixture
+def pty() -> Iterator[tuple[int, str]]:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    yield master, os.ttyname(slave)
+    for fd in (master, slave):
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # the test closed it

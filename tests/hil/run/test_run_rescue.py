@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ OPTIONS = Options(
 
 @pytest.fixture(scope="module")
 def job() -> Job:
-    return prepare(OPTIONS)
+    return prepare(replace(OPTIONS, backend="host"))  # nothing is plugged in yet
 
 
 def problems(run: Run) -> set[str]:
