@@ -16,24 +16,50 @@ from types import ModuleType
 from hil import __version__
 from hil.errors import TinyhilError, ToolError, clean
 
-#: Name → (module, what it does). pipeline's are loaded by name: the harness never imports them.
-COMMANDS = {
-    "doctor": ("hil.commands.doctor", "say what is missing on this machine and how to mend it"),
-    "boards": ("hil.commands.boards", "list the boards, and the ports that may be one"),
-    "train": ("pipeline.commands.train", "train, prune and quantize a model on recorded motion"),
-    "import": ("pipeline.commands.import_model", "make a model folder of your own .tflite"),
-    "emit": ("pipeline.commands.emit", "write a model as C"),
-    "flash": ("hil.commands.flash", "build the firmware with a model and upload it"),
-    "run": ("hil.commands.run", "stream vectors to a board, compare, and say where accuracy goes"),
-    "capture": ("hil.commands.capture", "record labelled motion with a board's own sensor"),
-    "vectors": ("pipeline.commands.vectors", "make test windows of CSV recordings for a model"),
-    "live": ("hil.commands.live", "show a board's predictions of what its sensor measures"),
-    "diagnose": ("hil.commands.diagnose", "say what a run record shows: stage, place, cause, mend"),
-    "report": ("hil.commands.report", "render run records as one HTML file"),
-    "demo": ("hil.commands.demo", "the main job on recorded motion: both boards, three models"),
-    "zoo": ("hil.commands.zoo", "plant faults and count how often the diagnosis is right"),
-    "emulate": ("hil.commands.emulate", "run a board's firmware on a serial port of its own"),
+#: What help lists together → name → (module, what it does), in the order in which somebody new
+#: needs it. pipeline's modules are loaded by name: the harness never imports them.
+GROUPS = {
+    "Test a model": {
+        "doctor": ("hil.commands.doctor", "say what is missing on this machine and how to mend it"),
+        "demo": ("hil.commands.demo", "the main job on recorded motion: both boards, three models"),
+        "run": ("hil.commands.run", "stream windows to a board, compare, say where accuracy goes"),
+        "diagnose": ("hil.commands.diagnose", "say again what a run found, from its record"),
+        "report": ("hil.commands.report", "render run records as one HTML file"),
+    },
+    "Bring your own": {
+        "import": ("pipeline.commands.import_model", "make a model folder of your own .tflite"),
+        "train": (
+            "pipeline.commands.train",
+            "train, prune and quantize a model on recorded motion",
+        ),
+        "vectors": ("pipeline.commands.vectors", "make test windows of CSV recordings for a model"),
+        "emit": ("pipeline.commands.emit", "write a model as C"),
+    },
+    "On a board": {
+        "boards": ("hil.commands.boards", "list the boards, and the ports that may be one"),
+        "flash": ("hil.commands.flash", "build the firmware with a model and upload it"),
+        "capture": ("hil.commands.capture", "record labelled motion with a board's own sensor"),
+        "live": ("hil.commands.live", "show a board's predictions of what its sensor measures"),
+    },
+    "Without one": {
+        "emulate": ("hil.commands.emulate", "run a board's firmware behind a serial port"),
+        "zoo": ("hil.commands.zoo", "plant faults and count how often the diagnosis is right"),
+    },
 }
+
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+
+FIRST_STEPS = """\
+First, with a model that comes with tinyhil (no board needed):
+  tinyhil doctor
+  tinyhil run --board nano33 --model test_vectors/models/cnn --report run.html
+Then with yours:
+  tinyhil import --int8 M.tflite --float F.tflite --vectors V.npz --out mine
+  tinyhil run --board nano33 --model mine --report run.html
+Then on your board, on its USB cable:
+  tinyhil flash --board nano33 --model mine
+  tinyhil run --board nano33 --backend hardware --model mine --report run.html
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,6 +67,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     _print_what_can_be_printed()
     try:
+        if not arguments:
+            # As git and cargo do: what there is, and the exit code of wrong use.
+            _parser().print_help(sys.stderr)
+            return TinyhilError.exit_code
         args = _parse(arguments)
         return int(args.execute(args))
     except TinyhilError as error:
@@ -75,15 +105,32 @@ def _load(name: str) -> ModuleType:
         raise ToolError(f"{missing} is not installed; `tinyhil doctor` says how to") from None
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tinyhil", description="Where a TinyML model loses its accuracy, and why."
+        prog="tinyhil",
+        usage="tinyhil [-h] [--version] COMMAND …",
+        description=f"Where a TinyML model loses its accuracy, and why.\n\n{FIRST_STEPS}",
+        epilog=f"{_listing()}\n\n`tinyhil COMMAND --help` lists a command's options.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"tinyhil {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    return parser
+
+
+def _listing() -> str:
+    """Return every command with its line, by group."""
+    return "\n\n".join(
+        "\n".join([f"{title}:", *(f"  {name:<9} {does}" for name, (_, does) in group.items())])
+        for title, group in GROUPS.items()
+    )
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", help=argparse.SUPPRESS)
     chosen = next((a for a in arguments if not a.startswith("-")), None)
     for name, (module_name, summary) in COMMANDS.items():
-        sub = commands.add_parser(name, help=summary, description=summary)
+        sub = commands.add_parser(name, prog=f"tinyhil {name}", description=summary)
         if name != chosen:
             continue
         module = _load(module_name)

@@ -20,7 +20,7 @@ from hil.verdict.diagnose import diagnose
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("record", nargs="+", type=Path, help="run records (tinyhil run --record)")
-    parser.add_argument("--out", required=True, type=Path, help="the HTML file to write")
+    parser.add_argument("--out", type=Path, help="the HTML file to write (required)")
     add_baseline(parser)
 
 
@@ -30,6 +30,8 @@ def execute(args: argparse.Namespace) -> int:
     With a baseline and a limit, exit code 1 for a stage that loses more.
     """
     runs = [load_run(path) for path in args.record]
+    if args.out is None:
+        raise InputError("--out is missing: name the HTML file to write, as --out report.html")
     if args.baseline is not None and len(runs) != 1:
         raise InputError(f"--baseline: compares one record with another, not {len(runs)}")
     drift = drift_from(args.baseline, args.max_drift, runs[0])

@@ -54,7 +54,26 @@ def test_an_interrupt_ends_without_a_traceback(
     assert capsys.readouterr().err == "tinyhil: interrupted\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--bogus"]])
+def test_without_a_command_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    lines = error.splitlines()
+    for name, (_module, does) in cli.COMMANDS.items():
+        assert sum(line.split(maxsplit=1) == [name, does] for line in lines) == 1
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_leads_with_what_to_do_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main(["--help"])
+    assert exit_info.value.code == 0
+    told = [x.split()[1] for x in capsys.readouterr().out.splitlines() if x.startswith("  tinyhil")]
+    assert told == ["doctor", "run", "import", "run", "flash", "run"]
+    assert set(told) <= set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--bogus"]])
 def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_info:
         cli.main(arguments)

@@ -32,6 +32,32 @@ def test_no_record_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["diagnose", "report"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("report.html", "a report, which is made of run records"),
+        ("vectors.npz", "windows, which a run streams"),
+        ("model.tflite", "a model, which a run tests"),
+        ("other.json", "JSON, but no run record"),
+        ("folder", "a folder"),
+        ("model", "a model folder"),
+    ],
+)
+def test_what_was_given_and_what_is_wanted_are_told(
+    command: str, name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("folder", "model"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "model" / "manifest.json").write_text("{}")
+    if "." in name:
+        (tmp_path / name).write_text('{"format": "other"}')
+    assert main([command, str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name}: {told}; give a run record" in line
+    assert line.endswith("`tinyhil run --record RUN.json` writes")
+
+
 @pytest.fixture
 def two_records(tmp_path: Path) -> tuple[str, str]:
     """An old record, and one whose device loses 3 of 60 windows: 5 points."""

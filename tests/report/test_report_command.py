@@ -31,6 +31,14 @@ def test_records_become_one_page(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b.json", "r.html"]
 
 
+def test_a_report_without_a_name_is_one_line(
+    records: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *records]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--out is missing" in line
+
+
 def test_json_says_what_was_written(
     records: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,7 +52,7 @@ def test_json_says_what_was_written(
     [
         (None, "No such file"),
         ("{", "not JSON"),
-        ("[]", "not a tinyhil-run record"),
+        ("[]", "JSON, but no run record"),
         (f'{{"format": "tinyhil-run", "version": {VERSION}}}', "missing key"),
         ('{"format": "tinyhil-run", "version": 2}', "made by another version of tinyhil"),
     ],
