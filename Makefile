@@ -38,7 +38,8 @@ check: setup ## lint, types, formats, generated files: what CI checks before the
 	$(BIN)/python tests/engine/requant_oracle.py --check
 
 test: check ## run everything that CI runs
-	$(BIN)/pytest -n 2 --dist loadgroup tests
+	@# By whole files: what a file's tests share is made once.
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 	$(BIN)/pio test -e native
 	$(BIN)/pytest hil/ --board nano33
 	$(BIN)/pytest hil/ --board sensortile

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
@@ -23,3 +25,13 @@ settings.load_profile("tinyhil")
 # process that they start inherits that; several tests end one with it, as Ctrl-C would.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files with the most slow tests first where two workers share the files.
+
+    What is long begins first, so that no worker is left with it alone at the end.
+    """
+    if hasattr(config, "workerinput"):
+        slow = Counter(i.path for i in items if i.get_closest_marker("slow") is not None)
+        items.sort(key=lambda item: -slow[item.path])

@@ -33,6 +33,7 @@ def test_marks_are_known() -> None:
     assert len(SCRIPTS) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda s: s.splitlines()[0].partition("  ")[0])
 def test_block(script: str, tmp_path: Path) -> None:
     # The commands see this interpreter's environment first, as after `. .venv/bin/activate`.

@@ -15,7 +15,6 @@ from hil.model_folder import load_model_folder
 from pipeline.tflite import read_tflite
 
 pytestmark = [
-    pytest.mark.xdist_group("train"),
     pytest.mark.train,
     pytest.mark.skipif(
         find_spec("tensorflow") is None, reason="needs tensorflow: pip install -e '.[train]'"

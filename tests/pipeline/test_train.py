@@ -19,8 +19,6 @@ from hil.run.steps import Options, prepare
 from hil.vectors import load_vectors
 
 ARCHS = ("cnn", "lstm", "dense")
-#: One worker runs them all: the training they share takes half a minute.
-pytestmark = pytest.mark.xdist_group("train")
 TRAINABLE = find_spec("tensorflow") is not None and find_spec("tf_keras") is not None
 
 
