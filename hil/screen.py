@@ -148,7 +148,8 @@ def _cost_lines(run: Run) -> Iterator[tuple[str, str]]:
     if run.instructions_per_inference is not None:
         estimate = run.cycles_estimate_per_inference
         about = f"; cycles estimated at {estimate:,}" if estimate else ""
-        yield "instructions", f"{run.instructions_per_inference:,} per inference, exactly{about}"
+        counted = f"{run.instructions_per_inference:,} for the first window's inference, exactly"
+        yield "instructions", f"{counted}{about}"
     if run.cycles_per_inference is not None:
         microseconds = run.cycles_per_inference / run.identity.clock_hz * 1e6
         yield "cycles", f"{run.cycles_per_inference:,} per inference ({microseconds:,.0f} µs)"

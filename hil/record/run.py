@@ -123,7 +123,7 @@ class Run:
     compression: tuple[CompressionRow, ...]
     memory: Memory | None
     link: Link | None
-    instructions_per_inference: int | None
+    instructions_per_inference: int | None  # of the first window; it varies a little with the data
     cycles_per_inference: int | None
     cycles_estimate_per_inference: int | None
     fault: str | None

@@ -68,6 +68,11 @@ def test_memory_within_budget(hil_findings: list[Finding], hil_run: Run) -> None
     none_of(hil_findings, "device", "memory")
 
 
+#: What a layer's count may have more than its share of the inference's: the stamp after it, with a
+#: board's flash and interrupts; on an emulator some 15 instructions.
+STAMP = 200
+
+
 def test_cycles_are_counted(hil_options: Options, hil_run: Run) -> None:
     """An emulator counts instructions and states no cycles as measured; a board the reverse."""
     counted = [layer.instructions or layer.cycles or 0 for layer in hil_run.device_layers]
@@ -75,7 +80,7 @@ def test_cycles_are_counted(hil_options: Options, hil_run: Run) -> None:
     if total is None:
         _skip_or_fail(hil_run, "this back end counts nothing that means something for a board")
     assert min(counted) > 0
-    assert sum(counted) <= total
+    assert abs(sum(counted) - total) <= STAMP * len(counted)
     assert (hil_run.cycles_per_inference is None) == hil_run.identity.emulated
     assert hil_run.identity.clock_hz == hil_options.board.facts.clock_hz
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_device import MODEL, PER_LAYER, FakeBackend
+from fake_device import MODEL, PER_LAYER, STAMP, FakeBackend
 
 from hil.backend.base import EMULATED_DEVICE_ID
 from hil.errors import DeviceError, IdentityError, InputError
@@ -47,9 +47,9 @@ def test_a_device_in_order(fake: Fake, tmp_path: Path) -> None:
     assert all(not c.differing for c in got.comparisons if c.actual.startswith("device"))
     assert {c.compared for c in got.comparisons} == {30}
     assert all(layer.compared == 30 and layer.differing == 0 for layer in got.device_layers)
-    assert {layer.instructions for layer in got.device_layers} == {PER_LAYER}
-    assert {layer.cycles_estimate for layer in got.device_layers} == {PER_LAYER + 300}
-    assert got.instructions_per_inference == PER_LAYER * len(got.device_layers) + 5
+    assert {layer.instructions for layer in got.device_layers} == {PER_LAYER + STAMP}
+    assert {layer.cycles_estimate for layer in got.device_layers} == {PER_LAYER + 300 + STAMP}
+    assert got.instructions_per_inference == PER_LAYER * len(got.device_layers)
     assert got.cycles_per_inference is None
     assert "nothing-wrong" in {f.cause for f in diagnose(got)}
     assert not failed(diagnose(got))
@@ -75,9 +75,9 @@ def test_hardware_cycles_are_cycles(fake: Fake, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(FakeBackend, "emulated", False)
     monkeypatch.delattr(FakeBackend, "count_estimate")
     got = run(fake(), quiet)
-    assert got.cycles_per_inference == PER_LAYER * len(got.device_layers) + 5
+    assert got.cycles_per_inference == PER_LAYER * len(got.device_layers)
     assert got.instructions_per_inference is None
-    assert {layer.cycles for layer in got.device_layers} == {PER_LAYER}
+    assert {layer.cycles for layer in got.device_layers} == {PER_LAYER + STAMP}
     assert FakeBackend.last.kinds.count("CYCLES") == 5
 
 
@@ -89,7 +89,7 @@ def test_an_emulator_behind_a_serial_port_claims_no_time(
     assert got.identity.emulated
     assert got.identity.backend_description == "device in memory (an emulator)"
     assert got.cycles_per_inference is None
-    assert got.instructions_per_inference == PER_LAYER * len(got.device_layers) + 5
+    assert got.instructions_per_inference == PER_LAYER * len(got.device_layers)
 
 
 @pytest.mark.parametrize(("alone", "cause"), [(True, "kernel"), (False, "overwritten")])
