@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from hil.run.target import Target, Wanted
 from hil.sensor import attach
 from hil.sensor.predict import Prediction, Predictor, Windows
 from hil.sensor.stream import LOOK_S, Stream, sensor_of
+from hil.verdict.rules.wording import plural
 
 BAR: Final = 20
 
@@ -80,16 +83,21 @@ class _Tally:
     """Shows predictions and counts how often board and host agreed."""
 
     def __init__(self, as_json: bool) -> None:
-        self.count = self.disagreed = 0
+        self.count = self.disagreed = self._gaps = 0
+        self._labels: Counter[str] = Counter()
+        self._costs: list[float] = []
         self.target: Target | None = None
         self._as_json = as_json
 
     def gap(self) -> None:
+        self._gaps += 1
         _aside("samples were lost: the next window begins anew")
 
     def add(self, made: Prediction) -> None:
         self.count += 1
         self.disagreed += not made.agrees
+        self._labels[made.label] += 1
+        self._costs.append(self._cost(made)[1])
         print(self._line(made) if self._as_json else self._text(made), flush=True)
 
     @property
@@ -97,10 +105,17 @@ class _Tally:
         """An emulator's counter counts instructions: never a time."""
         return self.target is not None and self.target.emulated
 
+    @property
+    def _unit(self) -> str:
+        return "instructions" if self.target is None or self._is_counted else "ms"
+
     def _cost(self, made: Prediction) -> tuple[str, float]:
         if self.target is None or self._is_counted:
-            return "instructions", made.cycles
-        return "ms", 1000 * made.cycles / self.target.identity.clock_hz
+            return self._unit, made.cycles
+        return self._unit, 1000 * made.cycles / self.target.identity.clock_hz
+
+    def _number(self, cost: float) -> str:
+        return f"{cost:,.{0 if self._unit == 'instructions' else 2}f}"
 
     def _text(self, made: Prediction) -> str:
         unit, cost = self._cost(made)
@@ -112,7 +127,7 @@ class _Tally:
         )
         return (
             f"{made.second:8.2f} s  {clean(made.label, 40):<12} {made.confidence:.3f} {bar:<{BAR}} "
-            f"{cost:,.{0 if self._is_counted else 2}f} {unit}  {host}"
+            f"{self._number(cost)} {unit}  {host}"
         )
 
     def _line(self, made: Prediction) -> str:
@@ -127,5 +142,14 @@ class _Tally:
     def end(self) -> int:
         """Say how it went; return the exit code."""
         agreed = self.count - self.disagreed
-        _aside(f"{self.count} predictions; board and host gave the same bytes in {agreed}")
+        classes = ", ".join(f"{clean(name, 40)} {n}" for name, n in self._labels.most_common())
+        _aside(f"\n{plural(self.count, 'window')}{f': {classes}' if classes else ''}")
+        if self.count:
+            _aside(f"board and host gave the same bytes in {agreed} of {self.count}")
+            middle, least, most = (
+                self._number(f(self._costs)) for f in (statistics.median, min, max)
+            )
+            what = "an inference, on the board" if self._unit == "ms" else "an inference"
+            _aside(f"{what}: {middle} {self._unit} (median; {least} to {most})")
+        _aside(f"samples lost: {'at ' + plural(self._gaps, 'place') if self._gaps else 'none'}")
         return 1 if self.disagreed else 0

@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,14 @@ def test_live_predictions_equal_the_hosts(board: Board, capsys: pytest.CaptureFi
         assert "ms" not in prediction, "an emulator tells no time"
         assert prediction["instructions"] > 10_000
     assert len({prediction["output"] for prediction in made}) > 3, "the windows differ"
-    assert "12 predictions; board and host gave the same bytes in 12" in err
+    classes = Counter(prediction["class"] for prediction in made)
+    assert "12 windows: " + ", ".join(f"{k} {n}" for k, n in classes.most_common()) in err
+    assert "board and host gave the same bytes in 12 of 12" in err
+    counted = sorted(prediction["instructions"] for prediction in made)
+    middle = (counted[5] + counted[6]) / 2
+    told = f"an inference: {middle:,.0f} instructions (median; {counted[0]:,} to {counted[-1]:,})"
+    assert told in err
+    assert "samples lost: none" in err
 
 
 def test_a_killed_capture_leaves_a_set_that_loads(tmp_path: Path) -> None:
@@ -142,6 +151,26 @@ def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     assert len(values) >= 52
     assert np.array_equal(values, around(fed, SETTLE, len(values)))
     assert not list(out.rglob("*.part"))
+
+
+def test_ctrl_c_ends_live_with_a_summary() -> None:
+    command = [sys.executable, "-m", "hil.cli", "live", "--board", "nano33", "--model", str(MODEL)]
+    with subprocess.Popen(
+        [*command, *FAST], cwd=PROJECT_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        os.kill(process.pid, signal.SIGINT)
+        rest, errors = process.communicate()
+    shown = len(lines) + len(rest.splitlines())
+    assert process.returncode == 0, errors
+    told = re.search(r"^(\d+) windows: ", errors, re.MULTILINE)
+    assert told, errors
+    count = int(told[1])
+    assert count - shown in {0, 1}  # the signal may come between counting and printing
+    assert f"the same bytes in {count} of {count}" in errors
+    assert "Traceback" not in errors
 
 
 UNFED = "--feed and --fast need --backend embedded"
