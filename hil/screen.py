@@ -19,6 +19,12 @@ from hil.verdict.steps import before_chain, since_known_people, steps
 #: Lines of evidence that one screen has room for; the first ones carry the conclusion.
 EVIDENCE: Final = {"problem": 6, "note": 3}
 
+#: What the two columns of a device are: only their names stand in the table.
+RAW: Final = (
+    "(device: given the model input that the computer made; device-raw: given raw sensor counts, "
+    "from which the board makes it)"
+)
+
 MARKS: Final = {"problem": "✗", "note": "•", "ok": "✓"}
 
 
@@ -108,10 +114,13 @@ def _chain(run: Run) -> list[str]:
     rows += [_row(run, item) for item in run.columns]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return [
-        f"{row[0]:<{widths[0]}}  "
-        + "  ".join(f"{cell:>{width}}" for cell, width in zip(row[1:5], widths[1:], strict=True))
-        + f"  {row[5]}"
-        for row in rows
+        *(
+            f"{row[0]:<{widths[0]}}  "
+            + "  ".join(f"{cell:>{n}}" for cell, n in zip(row[1:5], widths[1:], strict=True))
+            + f"  {row[5]}"
+            for row in rows
+        ),
+        *([RAW] if column(run, "device-raw") is not None else []),
     ]
 
 

@@ -37,7 +37,7 @@ def test_outputs_bit_for_bit(hil_run: Run, hil_findings: list[Finding]) -> None:
 
 
 def test_every_layer_by_crc(hil_run: Run, hil_findings: list[Finding]) -> None:
-    """Every layer's output has the definition's CRC-32, on every window tapped."""
+    """Every layer's output has the definition's checksum (CRC-32), on every window tapped."""
     if not hil_run.device_layers:
         pytest.fail(f"no layer was looked at: {hil_run.incomplete}", pytrace=False)
     for cause in ("kernel", "overwritten", "layer"):

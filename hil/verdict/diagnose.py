@@ -85,7 +85,9 @@ def _nothing_wrong(run: Run, unclear: bool) -> Finding:
     if run.device_layers:
         windows = min(layer.compared for layer in run.device_layers)
         layers = plural(len(run.device_layers), "layer")
-        evidence.append(f"{layers} agree by CRC-32 in {plural(windows, 'window')}")
+        evidence.append(
+            f"{layers} agree in {plural(windows, 'window')}, by a checksum of each one's output"
+        )
     inputs = comparison(run, "device-raw", "input")
     if inputs is not None:
         evidence.append(f"preprocessing on the device agrees in {inputs.compared} windows")

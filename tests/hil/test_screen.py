@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,3 +29,10 @@ def test_the_first_lines_of_evidence_are_shown_and_the_rest_counted(
 def test_short_evidence_is_whole() -> None:
     finding = problem("device", "kernel", "It differs", evidence=["one", "two"])
     assert "more in the report" not in screen(good_run(6), [finding])
+
+
+def test_what_is_given_to_the_device_is_said_where_there_is_a_choice() -> None:
+    run = good_run(6)
+    assert "device-raw: given raw sensor counts" in screen(run, [])
+    without = tuple(c for c in run.columns if c.name != "device-raw")
+    assert "given raw sensor counts" not in screen(replace(run, columns=without), [])

@@ -54,3 +54,16 @@ def test_bars_stand_out_from_their_ground(scheme: dict[str, str]) -> None:
     """Success criterion 1.4.11: graphics need 3:1."""
     for fill in ("accent", "bad", "soft"):
         assert contrast(scheme[fill], scheme["grid"]) >= 3
+
+
+def test_what_scrolls_shows_that_there_is_more_at_either_edge() -> None:
+    """Of each side a shadow that stays, and over it a cover that moves with what is scrolled."""
+    rule = re.search(r"^\.scroll \{(.*?)\}", CSS, re.S | re.M)
+    assert rule is not None
+    layers = re.findall(r"linear-gradient\(to (\w+), var\(--(\w+)\).*?(\w+)[,;]\n", rule[1])
+    assert layers == [
+        ("right", "paper", "local"), ("left", "paper", "local"),
+        ("right", "edge", "scroll"), ("left", "edge", "scroll"),
+    ]  # fmt: skip
+    assert ".scroll { overflow: visible; background: none; }" in CSS.partition("@media print")[2]
+    assert len(re.findall(r"--edge: ", CSS)) == 2  # light and dark
