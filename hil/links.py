@@ -10,8 +10,8 @@ from typing import Final
 
 from hil.errors import InputError, clean
 
-#: What `--via` takes. `auto` is what `--port` turns out to be, and in emulation the UART, whose
-#: timing can be emulated too.
+#: What `--via` takes. `auto` is what `--port` turns out to be, and in emulation, where both are
+#: attached, USB if the board answers there, else the UART (hil/backend/both_links.py).
 CHOICES: Final = ("auto", "uart", "usb")
 BOARD_LINKS: Final = ("uart", "usb")
 

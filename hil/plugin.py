@@ -97,7 +97,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--via",
         choices=CHOICES,
         default="auto",
-        help="the board's link: auto is what --port is, and the UART in emulation",
+        help="the board's link: auto is what --port is; in emulation USB if it answers",
     )
     add("--model", type=Path, default=DEFAULT_MODEL, help="model folder")
     add("--vectors", type=Path, help="other windows (.npz) than the model's own")

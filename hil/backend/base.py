@@ -67,7 +67,7 @@ class Backend(Protocol):
     emulated: bool
     #: The links that `--via` can ask it for.
     links: tuple[str, ...]
-    #: What the bytes go through, once open (hil/links.py).
+    #: What the bytes go through, once open (hil/links.py); before, what was asked for.
     via: str
 
     def check(self, board: Board, port: str | None) -> None:
@@ -110,14 +110,15 @@ def choose(name: str, port: str | None, board: Board) -> str:
 def load(name: str, via: str = "auto") -> Backend:
     """Return a new back end by name, for a link by name.
 
-    `auto` is the cable that a port is of, and in emulation the UART, whose timing is modelled as
-    well. Raises InputError for an unknown name, and for a link that the back end has not got.
+    `auto` is the cable that a port is of; where a board is emulated with both links, USB if it
+    answers there, else the UART. Raises InputError for an unknown name, and for a link that the
+    back end has not got.
     """
     if name not in BACKENDS:
         raise InputError(f"no back end {name!r}: choose one of auto, {', '.join(BACKENDS)}")
     module, cls = BACKENDS[name]
     backend: Backend = getattr(import_module(module), cls)()
     check_link(via, name, backend.links)
-    if via != "auto":
+    if via != "auto" or (backend.emulated and len(backend.links) > 1):
         backend.via = via
     return backend

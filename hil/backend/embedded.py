@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.backend.base import Counters, Transport
+from hil.backend.both_links import take_link
 from hil.backend.emulator import EmulatorProcess, check_installed
 from hil.backend.stream import SocketTransport
 from hil.board import Board
@@ -33,18 +34,27 @@ class EmbeddedBackend:
     """Runs a board's image; see `hil.backend.base.Backend`.
 
     paced: bytes take their time on the line, in virtual time (hil/emulator/uart.py). portable: do
-    without the compiled hook. via: "uart" or "usb".
+    without the compiled hook. via: "uart", "usb", or "auto" for both, of which `open` takes one
+    (both_links.py). cable: False leaves the USB cable out until it is plugged in by request.
     """
 
     name = "embedded"
     emulated = True
     links: tuple[str, ...] = BOARD_LINKS
 
-    def __init__(self, *, paced: bool = False, portable: bool = False, via: str = "uart") -> None:
+    def __init__(
+        self,
+        *,
+        paced: bool = False,
+        portable: bool = False,
+        via: str = "uart",
+        cable: bool = True,
+    ) -> None:
         self.via = via
         self.description = f"embedded emulator (unicorn {_unicorn_version()})"
         self._options = ["--pacing", "baud"] if paced else []
         self._options += ["--portable"] if portable else []
+        self._options += [] if cable else ["--no-cable"]
         self._emulator: EmulatorProcess | None = None
         self._transport: SocketTransport | None = None
         self._counters: Counters | None = None
@@ -78,6 +88,9 @@ class EmbeddedBackend:
                 raise
         self.description += f", {self._emulator.hook}"
         self._transport = SocketTransport(ours, "emulator")
+        if self.via == "auto":
+            self.via = take_link(self.request, self._transport)
+            self.description += ", both links attached (--via auto)"
         return self._transport
 
     @property

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--via",
         choices=CHOICES,
         default="auto",
-        help="the board's link: auto is what --port is, and the UART in emulation",
+        help="the board's link: auto is what --port is; in emulation USB if it answers",
     )
     parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
     parser.add_argument("--vectors", type=Path, help="other windows (.npz) than the model's own")

@@ -34,8 +34,12 @@ def _arguments() -> argparse.Namespace:
     link.add_argument("--pty", action="store_true", help="make a pty that carries the bytes")
     parser.add_argument("--control-fd", type=int, help="an inherited socket for control")
     parser.add_argument(
-        "--via", choices=("uart", "usb"), default="uart", help="what the bytes go through"
+        "--via",
+        choices=("uart", "usb", "auto"),
+        default="uart",
+        help="what the bytes go through; auto: both are attached, and one is joined by request",
     )
+    parser.add_argument("--no-cable", action="store_true", help="USB is not plugged in yet")
     parser.add_argument("--pacing", choices=("instant", "baud"), default="instant")
     parser.add_argument("--seed", type=int, help="of RAM's content at power-on (default: any)")
     parser.add_argument("--feed", type=Path, help="samples that the sensor takes (sensors/feed.py)")
@@ -75,9 +79,10 @@ def _start(args: argparse.Namespace, channel: Channel | None) -> Session:
     machine = Machine(board.facts.chip, image, options)
     machine.chip.uart.set_pacing(args.pacing == "baud")
     link, path = open_pty() if args.pty else (Link(args.fd, is_pty=False), None)
-    cable = machine.cable if args.via == "usb" else None
     real_time = RealTime() if args.time == "real" else None
-    session = Session(machine, link, channel, cable, real_time)
+    session = Session(machine, link, channel, real_time)
+    session.join("usb" if args.via == "usb" else "uart")
+    machine.cable.plug(args.via != "uart" and not args.no_cable)
     session.emit("ready", pty=path, hook=machine.runner.name)
     if path and channel is None:
         print(path, flush=True)

@@ -9,6 +9,7 @@ Requests are `{"id": N, "do": NAME, …}`; each is answered by `{"id": N, "ok": 
     crash                             the last crash report or null, and how many there were
     reset     kind: pin|power|software
     break     via: uart|usb             the host sends a break
+    join      via: uart|usb             which link the byte stream is, from now on
     pacing    mode: instant|baud
     faults    direction: to_device|to_host, kind: none|drop|flip|duplicate|truncate|delay,
               rate: per byte, seed

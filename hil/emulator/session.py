@@ -26,7 +26,7 @@ from hil.emulator.crash import Crash
 from hil.emulator.link import Link
 from hil.emulator.link_faults import FaultyLine
 from hil.emulator.machine import Machine, State
-from hil.emulator.state import QUEUE_SIZE
+from hil.emulator.state import QUEUE_SIZE, UartState
 from hil.emulator.usb import Cable
 
 #: Instructions between two looks at the sockets: some milliseconds of the host's time.
@@ -66,17 +66,12 @@ class Session:
         machine: Machine,
         link: Link,
         channel: Channel | None,
-        usb: Cable | None = None,
         real_time: RealTime | None = None,
     ) -> None:
         self._machine = machine
         #: None: time goes on as the host asks.
         self._real_time = real_time
-        #: Where the bytes go: the queues of the USB cable, which is put in, or the UART's.
-        self._usb = usb
-        self._line = machine.core.uart if usb is None else usb
-        if usb is not None:
-            usb.plug(True)
+        self.join("uart")
         self._link = link
         self._channel = channel
         self._lines = {"to_device": FaultyLine(), "to_host": FaultyLine()}
@@ -85,6 +80,11 @@ class Session:
         self._has_halted = False
         machine.on_crash = self._report_crash
         machine.on_reset = self._report_reset
+
+    def join(self, via: str) -> None:
+        """Let the byte stream be the USB host's ("usb"), or the UART's line ("uart")."""
+        self._usb = self._machine.cable if via == "usb" else None
+        self._line: Cable | UartState = self._usb or self._machine.core.uart
 
     def serve(self) -> None:
         """Run until somebody leaves. Raises EndedError then."""
@@ -198,5 +198,8 @@ class Session:
         for request in requests:
             if request.get("do") == "sync":
                 self._syncs.append(request)
+            elif request.get("do") == "join" and request.get("via") in ("uart", "usb"):
+                self.join(request["via"])
+                self._channel.send({"id": request.get("id"), "ok": True})
             else:
                 self._channel.send(self._commands.execute(request))

@@ -60,7 +60,7 @@ def test_what_was_asked_for_is_held_against_the_port(ports: dict[str, str]) -> N
 
 @pytest.mark.parametrize(
     ("backend", "via", "expected"),
-    [("embedded", "auto", "uart"), ("embedded", "usb", "usb"), ("renode", "auto", "uart"),
+    [("embedded", "auto", "auto"), ("embedded", "usb", "usb"), ("renode", "auto", "uart"),
      ("host", "auto", "process"), ("hardware", "auto", "unknown"), ("hardware", "usb", "usb")],
 )  # fmt: skip
 def test_a_back_end_says_what_its_bytes_go_through(backend: str, via: str, expected: str) -> None:

@@ -194,6 +194,22 @@ def test_noise_and_broken_hellos_take_nothing(plugged: Bench) -> None:
     assert plugged.ask(plugged.cable, LINK)
 
 
+@pytest.mark.parametrize("first", ["uart", "usb"])
+def test_a_hello_is_heard_after_noise_over_the_other_link(plugged: Bench, first: str) -> None:
+    """Noise with bytes of zero in it, and a HELLO that breaks off; neither has said hello yet."""
+    lines = [plugged.machine.core.uart, plugged.cable]
+    noisy, other = lines if first == "uart" else reversed(lines)
+    noise = random.Random(2).randbytes(3000) + encode(Frame(HELLO.TYPE, 0, HELLO.encode()))[:-2]
+    noisy.from_host.push(noise)
+    plugged.run()
+    noisy.to_host.take()
+    assert len(plugged.ask(other, HELLO, LINK)) == 2
+    noisy.from_host.push(noise)
+    assert len(plugged.ask(other, LINK)) == 1
+    noisy.from_host.push(b"\0")
+    assert len(plugged.ask(noisy, HELLO, LINK)) == 2, "and over the noisy one when that is clean"
+
+
 @pytest.mark.parametrize("how", ["unplug", "close", "bus reset"])
 def test_when_usb_ends_the_uart_serves(plugged: Bench, board: Board, how: str) -> None:
     assert plugged.ask(plugged.cable, HELLO)
