@@ -1,7 +1,8 @@
 """The `tinyhil` command: finds the subcommand's module and loads only that one.
 
 Exit codes: 0 done and within limits, 1 a finding above the limits, 2 wrong use, input or tools,
-3 device or link. Errors are one line on standard error; a traceback is a bug.
+3 device or link, 128 and more a signal (130 Ctrl-C). Errors are one line on standard error; a
+traceback is a bug.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from types import FrameType, ModuleType
+from typing import Final
 
 from hil import __version__
 from hil.errors import TinyhilError, ToolError, clean
@@ -72,13 +78,14 @@ def main(argv: list[str] | None = None) -> int:
             _parser().print_help(sys.stderr)
             return TinyhilError.exit_code
         args = _parse(arguments)
-        return int(args.execute(args))
+        with _ended_in_order():
+            return int(args.execute(args))
     except TinyhilError as error:
         print(f"tinyhil: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("tinyhil: interrupted", file=sys.stderr)
-        return 130
+        return 128 + int(error.args[0] if error.args else signal.SIGINT)
     except BrokenPipeError:
         # The reader went away (`tinyhil … | head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,6 +95,30 @@ def main(argv: list[str] | None = None) -> int:
         named = f"{clean(str(error.filename), 300)}: " if error.filename else ""
         print(f"tinyhil: {named}{error.strerror or error}", file=sys.stderr)
         return TinyhilError.exit_code
+
+
+#: A job that is cancelled and a terminal that is closed end a command as Ctrl-C does: with what it
+#: has started, and keeping what it keeps.
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let those signals interrupt, but none that somebody else handles or (nohup) ignores."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    # Only the main thread may say what a signal does.
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [n for n in _ENDING if ours and signal.getsignal(n) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _print_what_can_be_printed() -> None:

@@ -154,7 +154,7 @@ def _session(target: Target, bench: Bench, measured: Measured, rescuer: Rescuer)
     except DeviceError as error:
         incomplete = str(error)
     except KeyboardInterrupt:
-        incomplete = "interrupted from the keyboard"
+        incomplete = "interrupted"
     target.device.guard(None)
     fault = _aftermath(target, faults_before, failed=incomplete is not None)
     if rescuer.hangs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from types import ModuleType
@@ -52,6 +53,38 @@ def test_an_interrupt_ends_without_a_traceback(
     command.execute = interrupt  # type: ignore[attr-defined]
     assert cli.main(["probe"]) == 130
     assert capsys.readouterr().err == "tinyhil: interrupted\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_cancelled_job_and_a_closed_terminal_end_it_as_ctrl_c_does(
+    command: ModuleType, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    cleaned = []
+
+    def told_to_end(args: argparse.Namespace) -> int:
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleaned.append(number)
+        return 0
+
+    command.execute = told_to_end  # type: ignore[attr-defined]
+    assert cli.main(["probe"]) == 128 + number
+    assert (cleaned, capsys.readouterr().err) == ([number], "tinyhil: interrupted\n")
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_nohup_ignores_stays_so(command: ModuleType) -> None:
+    def told_to_end(args: argparse.Namespace) -> int:
+        signal.raise_signal(signal.SIGHUP)
+        return 0
+
+    command.execute = told_to_end  # type: ignore[attr-defined]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert cli.main(["probe"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_without_a_command_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ def test_the_keyboard_ends_a_run_and_keeps_what_was_measured(
 
     monkeypatch.setattr("fake_device.FakeDevice.on_tap", interrupt)
     assert run("--record", str(tmp_path / "run.json")) == 3
-    assert load_run(tmp_path / "run.json").incomplete == "interrupted from the keyboard"
+    assert load_run(tmp_path / "run.json").incomplete == "interrupted"
 
 
 @pytest.mark.parametrize(
