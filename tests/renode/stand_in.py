@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,22 @@ FAKE = Path(__file__).with_name("fake_renode.py")
 
 #: Makes a stand-in with these faults the Renode that is found.
 Pretend = Callable[..., Path]
+
+#: Seconds after which something hangs: what takes one or two on an idle machine takes many more on
+#: one with other work to do, and a test that waits in vain may well take long.
+HANG_S = 300.0
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    """Wait for something, and fail where it does not come: `what` then says what is the case."""
+    deadline = time.monotonic() + HANG_S
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not alive(pid), f"process {pid} is still there")
 
 
 def alive(pid: int) -> bool:

@@ -210,3 +210,39 @@ def test_files_that_are_named_exist(path: Path) -> None:
     named = re.findall(r"(?:requirements|test_vectors)/[\w./]+", "\n".join(scripts(path)))
     assert named
     assert all((PROJECT_DIR / name).exists() for name in named)
+
+
+@BOTH
+def test_each_job_ends_and_each_keeps_its_reports(path: Path) -> None:
+    jobs = load(path)["jobs"] if path == GITHUB else load(path)
+    for name in ("renode", "board"):
+        job = jobs[name] if path == GITHUB else {**jobs[jobs[name]["extends"]], **jobs[name]}
+        assert job["timeout-minutes" if path == GITHUB else "timeout"]
+        if path == GITLAB:
+            assert job["artifacts"]["when"] == "always"
+            assert job["artifacts"]["reports"]["junit"] == "build/*.xml"
+            continue
+        (kept,) = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+        assert kept["if"] == "always()"
+    for call in commands(path, "pytest"):
+        assert {"--html", "--junitxml"} <= set(call)
+
+
+def test_githubs_actions_are_commits_and_get_no_credentials() -> None:
+    text = GITHUB.read_text()
+    used = re.findall(r"uses: (\S+)", text)
+    assert len(used) >= 5
+    assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in used)
+    assert load(GITHUB)["permissions"] == {"contents": "read"}
+    for job in load(GITHUB)["jobs"].values():
+        (checkout,) = [s for s in job["steps"] if "actions/checkout@" in s.get("uses", "")]
+        assert checkout["with"]["persist-credentials"] is False
+
+
+def test_no_strangers_code_reaches_the_board_and_one_run_at_a_time_does() -> None:
+    board = load(GITHUB)["jobs"]["board"]
+    assert board["if"] == "vars.TINYHIL_RUNNER != '' && github.event_name == 'push'"
+    assert board["concurrency"] == {"group": "tinyhil-board", "cancel-in-progress": False}
+    board = load(GITLAB)["board"]
+    assert board["rules"] == [{"if": '$TINYHIL_RUNNER && $CI_COMMIT_REF_PROTECTED == "true"'}]
+    assert (board["resource_group"], board["interruptible"]) == ("tinyhil-board", False)

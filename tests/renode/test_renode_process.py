@@ -8,12 +8,11 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from stand_in import Pretend, alive
+from stand_in import HANG_S, Pretend, alive, wait_until, wait_until_gone
 
 from hil.backend import renode_link
 from hil.backend import renode_process as module
@@ -44,13 +43,6 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(path))
     return path
-
-
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 30
-    while alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)
 
 
 def parent_of(pid: int) -> int:
@@ -336,14 +328,14 @@ def test_no_process_and_no_folder_is_left(
 
 
 WAITS = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from hil.backend.renode import RenodeBackend
 from hil.board import load_board
 backend = RenodeBackend()
 backend.open(load_board("nano33"), Path(sys.argv[1]), None)
 print("ready", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 
@@ -377,12 +369,9 @@ def test_renode_ends_with_the_harness(
     assert alive(pid)
     assert len(folders(scratch)) == 1
     harness.send_signal(end)
-    harness.wait(30)
+    harness.wait(HANG_S)
     wait_until_gone(pid)
-    deadline = time.monotonic() + 30
-    while folders(scratch):
-        assert time.monotonic() < deadline, f"left behind: {folders(scratch)}"
-        time.sleep(0.02)
+    wait_until(lambda: not folders(scratch), "its folder is left behind")
 
 
 def test_what_a_killed_keeper_leaves_the_next_start_ends(
@@ -406,7 +395,7 @@ def test_what_a_killed_keeper_leaves_the_next_start_ends(
     sweep(scratch)
     assert alive(pid), "its harness lives: nobody else ends it"
     harness.kill()
-    harness.wait(30)
+    harness.wait(HANG_S)
     assert alive(pid)
     assert left.is_dir()
     sweep(scratch)

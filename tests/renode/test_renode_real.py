@@ -8,7 +8,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
-from stand_in import alive
+from stand_in import HANG_S, alive, wait_until
 
 from hil.backend.base import Backend, Transport
 from hil.backend.embedded import EmbeddedBackend
@@ -278,14 +277,14 @@ def test_firmware_that_hangs_is_restarted_and_tells_where_it_was(
 
 def test_ctrl_c_leaves_no_process(image: Image, tmp_path: Path) -> None:
     program = (
-        "import sys, time\n"
+        "import signal, sys\n"
         "from pathlib import Path\n"
         "from hil.backend.renode import RenodeBackend\n"
         "from hil.board import load_board\n"
         "backend = RenodeBackend()\n"
         "backend.open(load_board(sys.argv[1]), Path(sys.argv[2]), None)\n"
         "print(backend.process_id, flush=True)\n"
-        "time.sleep(60)\n"
+        "signal.pause()\n"
     )
     harness = subprocess.Popen(
         [sys.executable, "-c", program, image[0], str(image[1])],
@@ -299,11 +298,8 @@ def test_ctrl_c_leaves_no_process(image: Image, tmp_path: Path) -> None:
         group = int(harness.stdout.readline())
     assert members(group)
     harness.send_signal(signal.SIGINT)
-    harness.wait(30)
-    deadline = time.monotonic() + 30
-    while members(group):
-        assert time.monotonic() < deadline, f"left behind: {members(group)}"
-        time.sleep(0.05)
+    harness.wait(HANG_S)
+    wait_until(lambda: not members(group), "Renode is left behind")
     assert not list(tmp_path.glob("tinyhil-renode-*"))
 
 

@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand_in import Pretend, alive
+from stand_in import HANG_S, Pretend, wait_until, wait_until_gone
 
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.firmware.build import build
@@ -53,7 +52,7 @@ def test_boards_run_side_by_side(pretend: Pretend, start: Start, tmp_path: Path)
     records = {name: tmp_path / f"{name}.json" for name in board_names()}
     runs = [start("--board", n, "--record", str(r)) for n, r in records.items()]
     for name, run in zip(records, runs, strict=True):
-        out, err = run.communicate(timeout=300)
+        out, err = run.communicate(timeout=HANG_S)
         assert run.returncode == 0, err
         assert "back end: Renode 1.16.1 (as asked)" in err
         assert "device outputs 12/12" in out
@@ -68,7 +67,7 @@ def test_without_renode_the_run_ends_with_one_line_before_anything_is_built(
     monkeypatch.delenv("RENODE", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
     run = start("--board", "nano33")
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=HANG_S)
     assert run.returncode == 2
     lines = err.splitlines()
     assert lines[-1].startswith("tinyhil: Renode is not installed: put renode from its portable")
@@ -79,16 +78,14 @@ def test_ctrl_c_in_mid_run_leaves_nothing(pretend: Pretend, start: Start, tmp_pa
     pid_file = tmp_path / "pid"
     pretend(launcher=True, echo=False, pid_file=str(pid_file))
     run = start("--board", "nano33")
-    deadline = time.monotonic() + 60
-    while not pid_file.exists() or not pid_file.read_text():
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(
+        lambda: run.poll() is not None or (pid_file.exists() and pid_file.read_text()),
+        "Renode is not started",
+    )
+    assert run.poll() is None, run.communicate()
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=HANG_S)
     assert run.returncode != 0
     assert "Traceback" not in err
-    while alive(int(pid_file.read_text())):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until_gone(int(pid_file.read_text()))
     assert not list((tmp_path / "scratch").glob("tinyhil-renode-*"))
