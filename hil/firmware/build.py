@@ -56,6 +56,11 @@ TIMEOUT_S: Final = 1800
 
 #: How `python -m hil.upload` begins its one line of error.
 UPLOADER_SAYS: Final = "upload: "
+#: How its line begins where the firmware was written, and could not be asked whether it runs.
+NOT_HEARD: Final = "no hello: "
+
+#: What SCons prints as it begins to upload, after the build.
+UPLOADING: Final = "Uploading"
 
 #: Builds of other models and baud rates that are kept, a megabyte each. Far more than are in use at
 #: once: one is read soon after it was built.
@@ -94,12 +99,16 @@ def build(board: Board, model: Path | None, baud: int | None = None) -> Path:
     result = run_platformio(["run", "-e", board.name], model, baud)
     if result.returncode != 0:
         raise ToolError(_failure(board, model, result.stdout))
-    variant = path.parent.parent
+    _keep(path.parent.parent)
+    return path
+
+
+def _keep(variant: Path) -> None:
+    """Note that a build has been used, and forget the one that was not for the longest time."""
     if variant.parent != WORKSPACE_DIR:
         os.utime(variant)
         with _turn():
             forget_old(variant.parent)
-    return path
 
 
 def forget_old(variants: Path, keep: int = KEPT_VARIANTS) -> None:
@@ -111,22 +120,27 @@ def forget_old(variants: Path, keep: int = KEPT_VARIANTS) -> None:
 
 def upload(
     board: Board, model: Path | None, port: str | None = None, baud: int | None = None
-) -> None:
+) -> str | None:
     """Build a board's firmware and upload it as platformio.ini says; arguments as for `build`.
 
-    `port`: None lets PlatformIO find the board. Raises, in one line, DeviceError when the board is
-    not there or refuses, ToolError for all else.
+    `port`: None lets PlatformIO find the board. Return why the firmware's hello was not awaited,
+    None where it was heard. Raises, in one line, DeviceError when the board is not there (which is
+    told before anything is built) or refuses, ToolError for all else.
     """
     command = ["run", "-e", board.name, "-t", "upload"]
     command += ["--upload-port", port] if port else []
-    result = run_platformio(command, model, baud, show_from=b"Uploading")
+    result = run_platformio(command, model, baud, show_from=UPLOADING.encode())
     if result.returncode == 0:
-        return
+        _keep(elf_path(board, model, baud).parent.parent)
+        lines = [x for x in result.stdout.splitlines() if x.startswith(NOT_HEARD)]
+        return clean(lines[-1].removeprefix(NOT_HEARD), 600) if lines else None
     reason = why_failed(result.stdout)
     if reason.startswith(UPLOADER_SAYS):
         # The uploader speaks to those who run `pio run -t upload`.
         told = reason.removeprefix(UPLOADER_SAYS).replace("--upload-port", "--port")
         raise DeviceError(f"{board.name}: {told}")
+    if UPLOADING not in result.stdout:
+        raise ToolError(_failure(board, model, result.stdout))
     raise ToolError(f"{board.name}: not uploaded: {reason}")
 
 

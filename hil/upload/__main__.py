@@ -10,15 +10,16 @@ from typing import Final
 
 from tqdm import tqdm
 
-from hil.backend.serial_transport import SerialTransport
+from hil.backend.serial_transport import SerialTransport, check_port
 from hil.board import Board, load_board
 from hil.errors import LinkError, clean
+from hil.firmware.build import NOT_HEARD
 from hil.ports import Port
-from hil.upload.hello import wait_for_hello
+from hil.upload.hello import Written, wait_for_hello
 from hil.upload.image import read_image
-from hil.upload.outcome import outcome
-from hil.upload.port import find_bootloader
-from hil.upload.sam_ba import Bootloader, pages_written, write_image
+from hil.upload.outcome import CHECK_HELP, outcome
+from hil.upload.port import find_bootloader, locate
+from hil.upload.sam_ba import DOUBLE_TAP, Bootloader, pages_written, write_image
 
 #: USB needs no rate; this one is not the touch's.
 USB_BAUD = 115200
@@ -27,12 +28,11 @@ UNVERIFIED: Final = "written, not verified (this bootloader computes no checksum
 SETTLE_S = 2.0
 
 
-def upload(board: Board, path: Path, device: str | None) -> tuple[Port, bool]:
-    """Upload the .bin at `path`; return the bootloader's port, and whether it has verified it.
+def upload(board: Board, image: bytes, device: str | None) -> tuple[Port, bool]:
+    """Upload an image; return the bootloader's port, and whether it has verified it.
 
     device: as find_bootloader.
     """
-    image = read_image(path, board)
     port = find_bootloader(board, device)
     transport = _opened(port.device)
     try:
@@ -62,20 +62,30 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--port", "--upload-port", help="the board's serial port (found by its USB id otherwise)"
     )
+    parser.add_argument("--check", action="store_true", help=CHECK_HELP)
     args = parser.parse_args(argv)
-    return outcome(lambda: upload_and_greet(load_board("nano33"), args.image, args.port))
+    board = load_board("nano33")
+
+    def check() -> int:
+        check_port(locate(board, args.port).device)
+        return 0
+
+    return outcome(check if args.check else lambda: upload_and_greet(board, args.image, args.port))
 
 
-def upload_and_greet(board: Board, image: Path, device: str | None) -> int:
-    """Upload, and say what the firmware then says of itself; arguments as for `upload`."""
+def upload_and_greet(board: Board, path: Path, device: str | None) -> int:
+    """Upload the .bin at `path`, and say what the firmware then says; device: as for `upload`."""
+    image = read_image(path, board)
     written, verified = upload(board, image, device)
     done = "written and verified" if verified else UNVERIFIED
     if written.usb_id is None:  # a port that is no USB device's: nothing shows when it is back
-        print(f"{done} ({clean(written.device)}); the board has been restarted")
+        why = f"{clean(written.device)} is no USB device, so the board's own port is not known"
+        shows = f"`tinyhil run --board {board.name} --port PORT --model DIR` shows it"
+        print(f"{NOT_HEARD}{done}, and the board restarted; {why}: {shows}")
         return 0
     print(f"{done}; waiting for the firmware to say hello", flush=True)
-    port, identity = wait_for_hello(board, written)
-    print(f"{board.title} on {port} runs {identity.firmware_version} with model {identity.model}")
+    wrote = Written(board, image, done, board.facts.baud)
+    print(wrote.told(*wait_for_hello(wrote, written, DOUBLE_TAP)))
     return 0
 
 

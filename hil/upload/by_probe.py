@@ -2,7 +2,7 @@
 
 FOLDER has firmware.elf and firmware.bin; the programs that drive probes do the rest. Where several
 probes are plugged in, one is named to the program, or nothing is done: the first that it finds may
-hold another board.
+hold another board. Then the firmware's hello is awaited where there is a port for it (hello.py).
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hil.board import BOARDS_DIR, board_names
+from hil import ports
+from hil.board import BOARDS_DIR, Board, board_names, load_board
 from hil.errors import InputError, ToolError, clean
+from hil.firmware.recipe import chosen_baud
 from hil.strict_json import read_json
 from hil.upload.debug_probes import CMSIS_DAP, ST_LINK, choose, probes
-from hil.upload.outcome import outcome, run_tool
+from hil.upload.hello import Listener, Written
+from hil.upload.image import read_image
+from hil.upload.outcome import CHECK_HELP, failed, outcome, run_tool
 
 #: What a serial number may have to be put on a command line, and into openocd's script. Some old
 #: ST-LINK/V2 have other bytes in theirs; their firmware's update mends that.
@@ -69,16 +73,20 @@ class Upload:
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to upload: the kinds of probe it drives, and the command it runs."""
+    """A way to upload: the kinds of probe it drives, and the command it runs.
+
+    verifies: whether that reads back what it wrote; openocd is told to, st-flash always does.
+    """
 
     kinds: tuple[str, ...]
     command: Callable[[Upload], list[str]]
+    verifies: bool = True
 
 
 PROTOCOLS: Final = {
     "stlink": Protocol((ST_LINK,), lambda u: u.openocd("stlink", "hla_serial")),
     "cmsis-dap": Protocol((CMSIS_DAP,), lambda u: u.openocd("cmsis-dap", "cmsis_dap_serial")),
-    "pyocd": Protocol((ST_LINK, CMSIS_DAP), Upload.pyocd),
+    "pyocd": Protocol((ST_LINK, CMSIS_DAP), Upload.pyocd, verifies=False),
     "stflash": Protocol((ST_LINK,), Upload.st_flash),
 }
 
@@ -109,13 +117,35 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--protocol", required=True, choices=PROTOCOLS)
     parser.add_argument("--port", "--upload-port", help="the probe's serial number, or its port")
     parser.add_argument("--scripts", help="where openocd's scripts are")
+    parser.add_argument("--check", action="store_true", help=CHECK_HELP)
     parser.add_argument("folder", type=Path, help="of firmware.elf and firmware.bin")
     a = parser.parse_args(argv)
 
-    def upload() -> int:
-        return run_tool(command(a.board, a.protocol, a.folder, a.port, a.scripts), AGAIN)
+    def act() -> int:
+        program = command(a.board, a.protocol, a.folder, a.port, a.scripts)
+        return 0 if a.check else upload(load_board(a.board), a.protocol, program, a.folder, a.port)
 
-    return outcome(upload)
+    return outcome(act)
+
+
+def upload(board: Board, protocol: str, program: list[str], folder: Path, asked: str | None) -> int:
+    """Run the program, tell whether the firmware then says hello; return the exit code.
+
+    asked: --port, which is also listened to where it is a port's name: the probe may bring it, and
+    the board's UART be wired to it.
+    """
+    image = read_image(folder / "firmware.bin", board)
+    named = ports.resolve([], asked or "")
+    known = any(p.device == named for p in ports.serial_ports())
+    listener = Listener(board, chosen_baud(board), named if known else None)
+    code = run_tool(program, AGAIN)
+    if code:
+        return failed(program[0], code, AGAIN)
+    done = "written and verified" if PROTOCOLS[protocol].verifies else "written"
+    how = f"{done} by {Path(program[0]).name}"
+    print(f"{how}; looking for the firmware's hello", flush=True)
+    print(listener.hear(Written(board, image, how, chosen_baud(board))))
+    return 0
 
 
 if __name__ == "__main__":

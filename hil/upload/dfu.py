@@ -1,4 +1,4 @@
-"""`python -m hil.upload.dfu [--port P] dfu-util ARGUMENT…`: upload to a SensorTile by USB alone.
+"""`python -m hil.upload.dfu [--port P] firmware.bin`: upload to a SensorTile by dfu-util, by USB.
 
 A SensorTile that carries this firmware is restarted into its ROM's DFU first, by a touch at 1200
 baud (firmware/src/port/stm32l476/chip.c); one that waits there already is taken as it is. Every
@@ -10,6 +10,9 @@ Not by serial number: the ROM makes its own of the chip's 96 bits, the firmware'
 
 A device that dfu-util may not open has neither socket nor flash in its listing, only a line on
 standard error. It may be the board: it is told, with what mends it, and nothing is guessed.
+
+As the board leaves DFU at the end, its answer to dfu-util can be lost, which some versions call a
+failure. So what counts is whether it then says hello, on its socket, with what was written.
 """
 
 from __future__ import annotations
@@ -22,19 +25,25 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from hil import ports
+from hil.backend.serial_transport import check_port
 from hil.board import Board, load_board
 from hil.errors import InputError, LinkError, ToolError, clean
 from hil.ports import Port
-from hil.upload.outcome import outcome, run_tool
+from hil.upload.hello import Written, wait_for_hello
+from hil.upload.image import read_image
+from hil.upload.outcome import CHECK_HELP, failed, outcome, run_tool
 from hil.upload.port import POLL_S, RESTART_TIMEOUT_S, touch
 
 #: What helps where a touch does not: the ROM looks at this pin as the chip starts.
 BY_HAND: Final = "start it with BOOT0 high, or upload by a debug probe (upload_protocol)"
 #: After a failure, of any kind: whether the board has left DFU by then is not known.
 AGAIN: Final = f"upload again; where no board is found then, {BY_HAND}"
+#: Where it is written, and says nothing.
+PRESS: Final = f"press its reset button; where that does not help, {AGAIN}"
 
 #: What `dfu-util -l` says of each memory of a device in DFU; the first is the flash.
 FOUND: Final = re.compile(
@@ -107,11 +116,25 @@ def listing(board: Board, program: str) -> Listing:
 def find(board: Board, program: str, asked: str | None) -> Waiting:
     """Return the board in DFU; one that runs its firmware is restarted into it.
 
+    asked: as for `locate`, and what it raises; LinkError where it does not come up in DFU, too.
+    """
+    before = listing(board, program)
+    there = locate(board, before, asked)
+    if isinstance(there, Waiting):
+        return there
+    found = _restart(board, program, there, before)
+    _check(board, found)
+    return found
+
+
+def locate(board: Board, before: Listing, asked: str | None) -> Port | Waiting:
+    """Return the board, running or in DFU; nothing is touched.
+
     asked: a running board's port or USB serial number, or what dfu-util calls path or serial; None
     for the only board. Raises InputError where several could be meant or `asked` is none of them,
-    LinkError where there is none, it may not be opened, or it does not come up in DFU.
+    LinkError where there is none, or it may not be opened.
     """
-    before, running = listing(board, program), ports.running(board)
+    running = ports.running(board)
     if asked is None:
         there = [w for w in before.waiting if w.could_be(board)]
         if not running and not there:
@@ -130,9 +153,10 @@ def find(board: Board, program: str, asked: str | None) -> Waiting:
             f"{len(running) + len(there)} boards could be meant ({listed}): give --upload-port, a "
             "port or serial number"
         )
-    found = _restart(board, program, running[0], before) if running else there[0]
-    _check(board, found)
-    return found
+    if running:
+        return running[0]
+    _check(board, there[0])
+    return there[0]
 
 
 def _absence(board: Board, asked: str | None) -> InputError | LinkError:
@@ -183,22 +207,50 @@ def _restart(board: Board, program: str, port: Port, before: Listing) -> Waiting
     raise LinkError(f"{board.title} did not come up in DFU; {BY_HAND}")
 
 
+def upload(board: Board, program: str, path: Path, asked: str | None) -> int:
+    """Upload the .bin at `path`, wait for the firmware's hello; return the exit code."""
+    image = read_image(path, board)
+    found = find(board, program, asked)
+    print(f"uploading to the board {found}", flush=True)
+    vendor, product = board.usb_ids[1]
+    place = f"{board.facts.flash_origin:#010x}:leave"
+    device = ["-p", found.path, "-d", f"{vendor:04x}:{product:04x}", "-a", "0"]
+    code = run_tool([program, *device, "-s", place, "-D", str(path)], AGAIN)
+    if code and any(w.path == found.path for w in listing(board, program).waiting):
+        return failed(program, code, AGAIN)
+    ended = f" (which ended with {code})" if code else ""
+    wrote = Written(board, image, f"written by dfu-util{ended}", board.facts.baud)
+    print("waiting for the firmware to say hello", flush=True)
+    try:
+        heard = wait_for_hello(wrote, Port("", location=found.path), PRESS)
+    except LinkError:
+        if code:
+            return failed(program, code, AGAIN)
+        raise
+    print(wrote.told(*heard))
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Restart the board, run dfu-util, return its exit code."""
+    """Restart the board, run dfu-util, wait for the hello; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hil.upload.dfu", description=__doc__)
     parser.add_argument("--port", "--upload-port", help="the board's port or serial number")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="dfu-util with its arguments")
+    parser.add_argument("--check", action="store_true", help=CHECK_HELP)
+    parser.add_argument("image", type=Path, help="firmware.bin")
     args = parser.parse_args(argv)
 
-    def upload() -> int:
-        program = shutil.which(args.command[0]) if args.command else None
+    def act() -> int:
+        board, program = load_board("sensortile"), shutil.which("dfu-util")
         if program is None:
             raise ToolError("dfu-util is not on PATH; upload_protocol in platformio.ini chooses")
-        found = find(load_board("sensortile"), program, args.port)
-        print(f"uploading to the board {found}", flush=True)
-        return run_tool([program, "-p", found.path, *args.command[1:]], AGAIN)
+        if not args.check:
+            return upload(board, program, args.image, args.port)
+        there = locate(board, listing(board, program), args.port)
+        if isinstance(there, Port):
+            check_port(there.device)
+        return 0
 
-    return outcome(upload)
+    return outcome(act)
 
 
 if __name__ == "__main__":

@@ -23,28 +23,33 @@ POLL_S: Final = 0.1
 def find_bootloader(board: Board, device: str | None) -> Port:
     """Return the port of the board's bootloader; a program that runs is restarted into it.
 
+    device: as for `locate`, and what it raises; LinkError where it does not come back, too.
+    """
+    port = locate(board, device)
+    if not ports.is_running(board, port):
+        return port
+    touch(port.device)
+    return _come_back(board, port)
+
+
+def locate(board: Board, device: str | None) -> Port:
+    """Return the board's port, of its bootloader or of a program that runs; nothing is touched.
+
     device: a port's name, None to find the board by its USB id. Raises InputError where several
-    boards might be meant, LinkError where there is none, or it does not come back.
+    boards might be meant, LinkError where there is none.
     """
     waiting, programs = ports.in_bootloader(board), ports.running(board)
     if device is not None:
         device = ports.resolve([*waiting, *programs], device)
-        named = [p for p in programs if p.device == device]
-        if not named:  # a bootloader's, or none that the system knows as a board's: as asked
-            known = (p for p in ports.serial_ports() if p.device == device)
-            return next(known, Port(device))
-    else:
-        named = [*waiting, *programs]
-        if not named:
-            raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --upload-port")
-        if len(named) > 1:
-            listed = "; ".join(map(str, named))
-            raise InputError(f"{len(named)} boards could be meant ({listed}): give --upload-port")
-    (port,) = named
-    if port in waiting:
-        return port
-    touch(port.device)
-    return _come_back(board, port)
+        # A port that the system does not know as a board's is taken for a bootloader's, as asked.
+        return next((p for p in ports.serial_ports() if p.device == device), Port(device))
+    named = [*waiting, *programs]
+    if not named:
+        raise LinkError(f"no {board.title} found on USB; {DOUBLE_TAP}, or give --upload-port")
+    if len(named) > 1:
+        listed = "; ".join(map(str, named))
+        raise InputError(f"{len(named)} boards could be meant ({listed}): give --upload-port")
+    return named[0]
 
 
 def touch(device: str, otherwise: str = DOUBLE_TAP) -> None:

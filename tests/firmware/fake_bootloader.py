@@ -9,17 +9,26 @@ import re
 import threading
 import tty
 
-from hil.board import load_board
+from hil.board import Board, load_board
+from hil.firmware.recipe import source_hash
+from hil.model_folder import load_model_folder
+from hil.run.target import REFERENCE_MODEL
 
 PAGE = 4096
 NANO = load_board("nano33")
 
 
-def image_of(size: int) -> bytes:
+def image_of(size: int, board: Board = NANO) -> bytes:
     """An image that begins with vectors, as the bootloader and the uploader want."""
-    stack, entry = NANO.facts.ram_origin + 8192, NANO.facts.flash_origin + 0x101
+    stack, entry = board.facts.ram_origin + 8192, board.facts.flash_origin + 0x101
     head = stack.to_bytes(4, "little") + entry.to_bytes(4, "little")
     return head + bytes(i * 7 % 251 for i in range(size - 8))
+
+
+def image_of_firmware(board: Board) -> bytes:
+    """An image with what the firmware says of itself: its sources' hash, and its model's."""
+    model = bytes.fromhex(load_model_folder(REFERENCE_MODEL).model_hash)
+    return image_of(PAGE, board) + source_hash() + model
 
 
 class FakeBootloader(threading.Thread):

@@ -19,6 +19,7 @@ from hil.board import PROJECT_DIR
 from hil.errors import DeviceError
 from hil.upload import sam_ba
 from hil.upload.__main__ import main, upload
+from hil.upload.image import read_image
 
 Start = Callable[..., FakeBootloader]
 #: Commands of an upload of three pages: S, Y, Y for each page written, the first one twice.
@@ -59,7 +60,7 @@ def test_an_image_arrives_whole(start: Start, tmp_path: Path, size: int) -> None
 
 def test_the_first_page_is_written_last(start: Start, tmp_path: Path) -> None:
     board = start()
-    upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+    upload(NANO, read_image(image_file(tmp_path, 3 * PAGE), NANO), board.port)
     assert board.restarted.wait(5)
     assert board.commands == COMMANDS
 
@@ -72,12 +73,12 @@ def test_pulled_at_any_step_it_can_be_uploaded_again(
     board = start(unplug_after=after)
     before = bytes(board.flash)
     with pytest.raises(DeviceError) as caught:
-        upload(NANO, path, board.port)
+        upload(NANO, read_image(path, NANO), board.port)
     assert "\n" not in str(caught.value)
     whole = bytes(board.flash[: 3 * PAGE]) == path.read_bytes()
     assert bytes(board.flash) == before or board.stays or whole, "half an application would start"
     again = start(flash=bytes(board.flash))
-    upload(NANO, path, again.port)
+    upload(NANO, read_image(path, NANO), again.port)
     assert again.restarted.wait(5)
     assert again.flash[: 3 * PAGE] == path.read_bytes()
 
@@ -87,12 +88,12 @@ def test_a_page_that_did_not_take_is_noticed(start: Start, tmp_path: Path, page:
     board = start()
     board.faulty_page = page
     with pytest.raises(DeviceError, match=r"does not hold what was written.*upload again"):
-        upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+        upload(NANO, read_image(image_file(tmp_path, 3 * PAGE), NANO), board.port)
     assert not board.restarted.is_set()
     if page:
         assert board.stays
         board.faulty_page = None
-        upload(NANO, image_file(tmp_path, 3 * PAGE), board.port)
+        upload(NANO, read_image(image_file(tmp_path, 3 * PAGE), NANO), board.port)
         assert not board.stays
 
 
@@ -147,7 +148,7 @@ def test_a_bootloader_that_cannot_write_or_restart_is_left_alone(
 ) -> None:
     board = start(version=b"Bootloader 1.0 [Arduino:" + extensions + b"]")
     with pytest.raises(DeviceError, match="not a Nano 33 BLE's bootloader"):
-        upload(NANO, image_file(tmp_path, PAGE), board.port)
+        upload(NANO, read_image(image_file(tmp_path, PAGE), NANO), board.port)
     assert "S" not in board.commands
 
 
@@ -169,14 +170,14 @@ def test_ctrl_c_is_one_line_and_the_board_can_be_uploaded_again(
     assert error.strip().splitlines()[-1].startswith("upload: interrupted")
     assert "Traceback" not in error
     board.mute = ""
-    upload(NANO, path, board.port)
+    upload(NANO, read_image(path, NANO), board.port)
     assert board.flash[: 3 * PAGE] == path.read_bytes()
 
 
 def test_another_device_is_left_alone(start: Start, tmp_path: Path) -> None:
     other = start(version=b"v1.0 \x1b[2J something else")
     with pytest.raises(DeviceError, match="not a Nano 33 BLE's bootloader") as caught:
-        upload(NANO, image_file(tmp_path, PAGE), other.port)
+        upload(NANO, read_image(image_file(tmp_path, PAGE), NANO), other.port)
     assert "\x1b" not in str(caught.value)
     assert "S" not in other.commands
 

@@ -17,7 +17,7 @@ from hil import cli
 from hil.board import PROJECT_DIR, load_board
 from hil.errors import DeviceError, LinkError
 from hil.firmware import build as firmware
-from hil.firmware.build import UPLOADER_SAYS, build, run_platformio, why_failed
+from hil.firmware.build import UPLOADER_SAYS, build, elf_path, run_platformio, why_failed
 from hil.upload.port import find_bootloader
 
 
@@ -53,11 +53,16 @@ def test_tinyhil_flash_builds_and_uploads(
     assert bootloader.flash[: len(image)] == image
     assert bytes.fromhex(done["model_hash"]) in image
     assert done["flash_used"] == len(image)
+    assert done["hello"] is False, (
+        "the bootloader's port is no USB device's: the board's is unknown"
+    )
 
 
 def test_tinyhil_flash_without_a_board_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["flash", "--board", "nano33", "--model", str(DENSE), "--port", "/dev/no-such-port"]
-    assert cli.main(arguments) == DeviceError.exit_code
+    baud = 57601  # whose firmware no other test builds
+    assert cli.main([*arguments, "--baud", str(baud)]) == DeviceError.exit_code
+    assert not elf_path(NANO, DENSE, baud).exists(), "nobody waits for a build without a board"
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith(
@@ -109,12 +114,19 @@ IN_DFU = (
 def test_pio_uploads_by_the_tool_that_was_chosen(
     board: str, protocol: str, fake_tool: Callable[..., Path], project: Project
 ) -> None:
+    """The SensorTile's default succeeds, without a port; the others fail, which takes no time."""
     tool, arguments = UPLOADS[board, protocol]
-    log = fake_tool(tool, IN_DFU if protocol == "dfu" else "")
+    log = fake_tool(tool, IN_DFU if protocol == "dfu" else "", code=int(protocol != "stlink"))
     if protocol != "stlink":  # the SensorTile's default
         add_to_ini(project, f"[env:{board}]\nupload_protocol = {protocol}\n")
     result = project.pio("run", "-e", board, "-t", "upload")
-    assert result.returncode == 0, result.stdout
+    assert (result.returncode == 0) == (protocol == "stlink"), result.stdout
+    ended = (
+        "no hello: written and verified by openocd; it is on no serial port here"
+        if protocol == "stlink"
+        else f"upload: {tool} ended with 1"
+    )
+    assert ended in result.stdout
     assert re.fullmatch(arguments, log.read_text().strip().replace("\n", " "))
 
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_bootloader import image_of_firmware
 
-from hil.errors import InputError
-from hil.upload import by_probe
+from hil.backend.serial_transport import SerialTransport
+from hil.board import Board, load_board
+from hil.errors import InputError, NoAnswerError
+from hil.identity import Identity
+from hil.ports import MAKER, Port
+from hil.upload import by_probe, hello
 from hil.upload.debug_probes import CMSIS_DAP, ST_LINK, Probe, choose, probes
+
+TILE = load_board("sensortile")
 
 
 class Usb:
@@ -45,6 +54,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/called\nexit 7\n')
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    (tmp_path / "firmware.bin").write_bytes(image_of_firmware(TILE))
     return tmp_path
 
 
@@ -147,3 +157,126 @@ def test_where_the_system_has_no_list_a_number_is_believed_and_a_port_is_not(usb
     assert choose(None, None, ST_LINK) is None
     with pytest.raises(InputError, match="no ST-LINK here"):
         choose(None, "/dev/ttyACM0", ST_LINK)
+
+
+@pytest.fixture
+def upload(
+    usb: Usb, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Upload by openocd, with ports that are there before and after; return how it ended."""
+    usb.plug("1-1", serial="S1", **V2)
+    monkeypatch.setattr(hello, "RESTART_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(hello, "APPEAR_S", 0.1)
+    monkeypatch.setattr(hello, "HELLO_S", 0.5)
+    (tools / "openocd").write_text(f"#!/bin/sh\n: > {tools}/called\n")
+
+    def upload_(before: list[str], after: list[str], *options: str) -> tuple[int, str]:
+        def comports() -> list[SimpleNamespace]:
+            return [on_usb(d) for d in (after if (tools / "called").exists() else before)]
+
+        monkeypatch.setattr("serial.tools.list_ports.comports", comports)
+        (tools / "called").unlink(missing_ok=True)
+        arguments = ["--board", "sensortile", "--protocol", "stlink", *options, str(tools)]
+        code = by_probe.main(arguments)
+        out, error = capsys.readouterr()
+        assert error.count("\n") == (code != 0)
+        return code, error or out.splitlines()[-1]
+
+    return upload_
+
+
+def on_usb(device: str) -> SimpleNamespace:
+    """A port of a SensorTile with this firmware; one called "vcp:…" is an ST-LINK's."""
+    maker = "STMicroelectronics" if device.startswith("vcp:") else MAKER
+    pid = 0x374B if device.startswith("vcp:") else TILE.usb_ids[0][1]
+    return SimpleNamespace(device=device.removeprefix("vcp:"), vid=0x0483, pid=pid,
+                           serial_number="S1", location=None, description=None,
+                           manufacturer=maker)  # fmt: skip
+
+
+@contextmanager
+def silent(port: str) -> Iterator[None]:
+    """Nobody answers on this port until the first hello has been given up."""
+    ask, calls = hello._ask, []
+
+    def asked(written: hello.Written, of: Port) -> Identity:
+        calls.append(of.device)
+        if calls == [port]:
+            raise NoAnswerError("no answer for 2 s")
+        return ask(written, of)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hello, "_ask", asked)
+        yield
+    assert len(calls) > 1
+
+
+Upload = Callable[..., tuple[int, str]]
+Start = Callable[[Board], str]
+
+
+def test_a_board_that_comes_up_on_usb_says_hello(upload: Upload, start_firmware: Start) -> None:
+    blank, older, port = [], start_firmware(TILE), start_firmware(TILE)
+    for before in (blank, [older]):
+        code, told = upload(before, [port])
+        assert (code, told[: told.index(" runs ")]) == (
+            0,
+            f"{TILE.title} on {port}, serial number S1",
+        )
+
+
+def test_a_board_on_the_probes_own_port_says_hello(upload: Upload, start_firmware: Start) -> None:
+    port = start_firmware(TILE)
+    vcp = [f"vcp:{port}"]
+    code, told = upload([], vcp)
+    assert (code, "it is on no serial port here" in told) == (0, True), "nobody named it"
+    code, told = upload(vcp, vcp, "--port", port)
+    assert (code, "has not restarted" in told) == (0, True), "it answered all along"
+    with silent(port):
+        code, told = upload(vcp, vcp, "--port", port)
+    assert (code, told[: told.index(" runs ")]) == (0, f"{TILE.title} on {port}, serial number S1")
+
+
+def test_a_write_that_no_port_can_confirm_is_told_as_that(
+    upload: Upload, start_firmware: Start, tools: Path
+) -> None:
+    code, told = upload([], [])
+    assert code == 0
+    assert told == (
+        "no hello: written and verified by openocd; it is on no serial port here: `tinyhil run "
+        "--board sensortile --port PORT --model DIR` shows it once it has a port"
+    )
+    code, told = upload([], ["/dev/no-such"])
+    assert (code, "no answer on /dev/no-such" in told) == (0, True)
+    one, other = start_firmware(TILE), start_firmware(TILE)
+    code, told = upload([one], [one, other])
+    assert (code, "which of 2 boards on USB it is nobody says" in told) == (0, True)
+    code, told = upload([one], [one])
+    assert (code, "has not restarted, so it is another one" in told) == (0, True)
+    held = SerialTransport(one, 115200)
+    code, told = upload([one], [one])
+    told_of_holder = f"{one}, serial number S1 before is not known ({one} is in use by"
+    assert (code, told_of_holder in told) == (0, True)
+    held.close()
+    (tools / "firmware.bin").write_bytes(image_of_firmware(TILE)[:-8])
+    code, told = upload([], [one])
+    assert (code, told.startswith("no hello: "), "runs other firmware" in told) == (0, True, True)
+
+
+def test_a_board_that_answered_before_and_does_not_now_is_a_failure(
+    upload: Upload, start_firmware: Start, tools: Path
+) -> None:
+    one, other = start_firmware(TILE), start_firmware(TILE)
+    code, told = upload([one], [])
+    assert (code, f"but {one}, which answered before, is gone; press" in told) == (3, True)
+    (tools / "firmware.bin").write_bytes(bytes(100))
+    code, told = upload([one], [other])
+    assert (code, "not an image for sensortile" in told) == (2, True)
+    assert not (tools / "called").exists()
+
+
+def test_looking_runs_no_program(usb: Usb, tools: Path) -> None:
+    arguments = ["--board", "sensortile", "--protocol", "stlink", "--check", str(tools / "no")]
+    assert by_probe.main(arguments) == 0
+    assert by_probe.main([*arguments, "--port", "S9"]) == InputError.exit_code
+    assert not (tools / "called").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,17 +13,19 @@ from typing import Any
 
 import pytest
 import serial
-from fake_bootloader import NANO, PAGE, FakeBootloader, image_of
+from fake_bootloader import NANO, PAGE, FakeBootloader, image_of, image_of_firmware
 
 from hil.backend import hardware
 from hil.backend.hardware import HardwareBackend
 from hil.backend.host import build_host
+from hil.board import Board
 from hil.device import Device
 from hil.errors import InputError, LinkError
 from hil.upload import hello
 from hil.upload import port as upload_port
 from hil.upload.__main__ import main
 from hil.upload.port import find_bootloader
+from hil.upload.sam_ba import DOUBLE_TAP
 
 SKETCH, BOOTLOADER = NANO.usb_ids
 
@@ -150,44 +152,55 @@ def test_no_board_says_what_to_press(
     assert "double-tap" in error
 
 
-@pytest.fixture
-def firmware_port() -> Iterator[str]:
-    """A port on which the firmware answers: the host port's process on a pty."""
-    program = build_host(NANO, None)
-    with subprocess.Popen([str(program)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.kill()
-
-
-def test_a_cable_is_all_it_takes(
-    bus: Bus, firmware_port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("fits", [True, False], ids=["its own", "another"])
+def test_a_cable_is_all_it_takes(  # noqa: PLR0917 - fixtures
+    fits: bool,
+    bus: Bus,
+    start_firmware: Callable[[Board], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    board = FakeBootloader()
+    """The firmware that then says hello must be the one that was written."""
+    firmware_port, board = start_firmware(NANO), FakeBootloader()
     board.start()
+    monkeypatch.setattr(hello.wait_for_hello, "__defaults__", (10 if fits else 0.5,))
     path = tmp_path / "firmware.bin"
-    path.write_bytes(image_of(2 * PAGE))
+    path.write_bytes(image_of_firmware(NANO) if fits else image_of(2 * PAGE))
     bus.now = [Listed("/dev/b", SKETCH)]
     waits, runs = [Listed(board.port, BOOTLOADER)], [Listed(firmware_port, SKETCH)]
     bus.on_touch = lambda: bus.later.extend([[], waits, [], runs])
-    assert main([str(path)]) == 0
+    assert main([str(path)]) == (0 if fits else LinkError.exit_code)
     board.stop()
-    assert board.flash[: 2 * PAGE] == path.read_bytes()
-    said = capsys.readouterr().out
+    image = path.read_bytes()
+    assert board.flash[: len(image)] == image
+    said, error = capsys.readouterr()
     assert "waiting for the firmware to say hello" in said
-    assert f"on {firmware_port}, serial number ABC runs" in said
-    assert "with model model" in said
+    assert (f"on {firmware_port}, serial number ABC runs" in said) == fits
+    assert ("with model model" in said) == fits
+    assert (f"the board on {firmware_port}, serial number ABC runs other firmware" in error) != fits
 
 
 @pytest.mark.parametrize(
     ("back", "words"),
-    [([], "did not come back on USB"), ([Listed("/dev/no-such", SKETCH)], "says nothing on")],
-)
+    [([], "did not come back on USB"), ([Listed("/dev/no-such", SKETCH)], "says nothing on"),
+     ([Listed("/dev/a", SKETCH, None), Listed("/dev/b", SKETCH, None)], "cannot be told from")],
+)  # fmt: skip
 def test_firmware_that_says_nothing_is_told(bus: Bus, back: list[Listed], words: str) -> None:
     bus.now = back
     port = upload_port.Port("/dev/b", BOOTLOADER, "ABC", "1-2", "")
+    written = hello.Written(NANO, b"", "written", 115200)
     with pytest.raises(LinkError, match=f"written, but the board {words}.*double-tap"):
-        hello.wait_for_hello(NANO, port, timeout=0.05)
+        hello.wait_for_hello(written, port, DOUBLE_TAP, timeout=0.05)
+
+
+def test_looking_restarts_nothing(bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+    bus.now = [Listed("/dev/no-such", SKETCH)]
+    assert main(["--check", "no image yet"]) == LinkError.exit_code
+    assert "/dev/no-such cannot be opened" in capsys.readouterr().err
+    bus.now = [Listed("/dev/null", SKETCH)]
+    assert main(["--check", "no image yet"]) == 0
+    assert not bus.touched
 
 
 def test_a_board_that_hangs_is_restarted_through_its_bootloader(

@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from SCons.Script import AlwaysBuild, Default, DefaultEnvironment
+from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
 
 env = DefaultEnvironment()
 sys.path.insert(0, env.subst("$PROJECT_DIR"))
@@ -108,15 +108,14 @@ def openocd_scripts():
 def upload_command():
     """Return the module of hil/upload that puts the image onto the board, and its arguments."""
     upload = env.BoardConfig().get("upload")
-    protocol, address = env.subst("$UPLOAD_PROTOCOL"), upload["offset_address"]
+    protocol = env.subst("$UPLOAD_PROTOCOL")
     binary = str(BUILD_DIR / "firmware.bin")
     if protocol not in upload["protocols"]:
         refuse(f"upload_protocol = {protocol}: choose one of {', '.join(upload['protocols'])}")
     port = ["--port", env["UPLOAD_PORT"]] if env.get("UPLOAD_PORT") else []
-    dfu = ["dfu-util", "-d", "0483:df11", "-a", "0", "-s", f"{address}:leave", "-D", binary]
     how = {
         "sam-ba": ["hil.upload", *port, binary],
-        "dfu": ["hil.upload.dfu", *port, *dfu],
+        "dfu": ["hil.upload.dfu", *port, binary],
     }
     which = ["--board", env.subst("$BOARD"), "--protocol", protocol, *openocd_scripts()]
     by_probe = ["hil.upload.by_probe", *which, *port, str(BUILD_DIR)]
@@ -139,6 +138,10 @@ def add_board_targets(program):
     )
     size = env.Alias("size", program, env.VerboseAction("$SIZETOOL -A -d $SOURCE", "Sizes"))
     command = upload_command()
+    if "upload" in COMMAND_LINE_TARGETS:  # nobody waits for a build to hear that no board is there
+        code = run_uploader([*command, "--check"], env)
+        if code:
+            env.Exit(code)
     env.AddPlatformTarget(
         "upload",
         image,
