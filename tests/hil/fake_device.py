@@ -209,6 +209,7 @@ class FakeBackend:
 
     def open(self, board: Board, elf: Path | None, port: str | None) -> FakeDevice:
         type(self).last = FakeDevice(load_model_folder(self.model), board, self.faults)
+        self.via = "uart" if self.via == "auto" else self.via
         return self.last
 
     def counters(self) -> Counters | None:
