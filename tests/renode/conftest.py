@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from stand_in import FAKE, Pretend
 
+from hil.backend import renode_process
 from hil.backend.renode import RenodeBackend
 from hil.backend.renode_process import dotted, find, version
 from hil.board import PROJECT_DIR, board_names, load_board
@@ -35,6 +37,21 @@ def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretend:
         return program
 
     return install
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in that ends by itself does so at once."""
+    monkeypatch.setattr(renode_process, "END_TIMEOUT_S", 0.5)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give runs a temporary folder of their own to look into."""
+    path = tmp_path / "scratch"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
 
 
 @pytest.fixture

@@ -17,6 +17,11 @@ Pretend = Callable[..., Path]
 HANG_S = 300.0
 
 
+def folders(inside: Path) -> list[Path]:
+    """Return the folders of runs."""
+    return list(inside.glob("tinyhil-renode-*"))
+
+
 def wait_until(true: Callable[[], object], what: str) -> None:
     """Wait for something, and fail where it does not come: `what` then says what is the case."""
     deadline = time.monotonic() + HANG_S
