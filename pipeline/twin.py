@@ -95,12 +95,13 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
 
 
 def _unlike(name: str, mine: list[Tensor], others: list[Tensor]) -> Doubt | None:
-    pair = _values(mine), _values(others)
-    r = None if pair[0] is None or pair[1] is None else _correlation(pair[0], pair[1])
-    if r is None or pair[0] is None:
+    count = sum(t.elements for t in mine)
+    with np.errstate(all="ignore"):  # what a file has may be infinite or no number
+        r = _correlation(_values(mine), _values(others))
+    if r is None:
         return Doubt(f"{name}: its weights cannot be compared", sure=False)
-    text = f"{name}: {pair[0].size:,} weights that correlate with the float model's by {r:.2f}"
-    if r + DEVIATIONS / math.sqrt(pair[0].size) < UNRELATED:
+    text = f"{name}: {count:,} weights that correlate with the float model's by {r:.2f}"
+    if r + DEVIATIONS / math.sqrt(count) < UNRELATED:
         return Doubt(text, sure=True)
     return Doubt(text, sure=False) if r < ALIKE else None
 
@@ -121,9 +122,10 @@ def _real(tensor: Tensor) -> NDArray[Any] | None:
     return dequantized(tensor) if known else None
 
 
-def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float | None:
-    """Return Pearson's r in double precision; None where one side is constant or not finite."""
-    with np.errstate(all="ignore"):
-        a, b = a - a.mean(dtype=np.float64), b - b.mean(dtype=np.float64)
-        size = float(np.linalg.norm(a) * np.linalg.norm(b))
-        return float(a @ b) / size if 0 < size < math.inf else None
+def _correlation(a: NDArray[Any] | None, b: NDArray[Any] | None) -> float | None:
+    """Return Pearson's r in double precision; None of what is unknown, constant or no number."""
+    if a is None or b is None or not a.size:
+        return None
+    a, b = a - a.mean(dtype=np.float64), b - b.mean(dtype=np.float64)
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if 0 < size < math.inf else None

@@ -34,13 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     attach.add_arguments(parser)
     parser.add_argument("--label", help="what the motion is: the class to learn")
     parser.add_argument("--subject", help="whose motion it is: training keeps people apart")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="data set (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=5.0, help="of each recording (%(default)g)"
+        "--out",
+        type=Path,
+        default=DEFAULT_OUT,
+        metavar="DIR",
+        help="data set to add to (%(default)s)",
     )
-    parser.add_argument("--count", type=int, default=1, help="recordings, one after the other")
     parser.add_argument(
-        "--countdown", type=int, default=3, help="seconds before each (%(default)d)"
+        "--seconds",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="length of each recording (%(default)g)",
+    )
+    parser.add_argument(
+        "--count", type=int, default=1, metavar="N", help="recordings, one after the other"
+    )
+    parser.add_argument(
+        "--countdown", type=int, default=3, metavar="S", help="wait before each (%(default)d)"
     )
     parser.add_argument(
         "--self-test", action="store_true", help="test the sensor instead; the board lies still"

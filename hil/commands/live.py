@@ -28,11 +28,19 @@ BAR: Final = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     attach.add_arguments(parser)
-    parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
     parser.add_argument(
-        "--every", type=float, default=0.25, metavar="SECONDS", help="a prediction (%(default)g)"
+        "--model", required=True, type=Path, help="model folder (tinyhil train, import)"
     )
-    parser.add_argument("--count", type=int, help="end after so many predictions (default: Ctrl-C)")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=0.25,
+        metavar="S",
+        help="seconds between predictions (%(default)g)",
+    )
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="end after N predictions (default: Ctrl-C)"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -56,29 +56,48 @@ class Inputs:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--int8", type=Path, required=True, help="the quantized .tflite to run")
+    parser.add_argument(
+        "--int8",
+        type=Path,
+        required=True,
+        metavar="M.tflite",
+        help="the quantized model to run, int8 in and out",
+    )
     parser.add_argument(
         "--float",
         type=Path,
         dest="reference",
-        help="the float .tflite it was quantized from (another network is refused)",
+        metavar="F.tflite",
+        help="the float model it was quantized from (another network is refused)",
     )
-    parser.add_argument("--vectors", type=Path, help="labelled windows: V.npz with V.json beside")
     parser.add_argument(
-        "--training", type=Path, help="windows that the model was trained on: to tell a data shift"
+        "--vectors",
+        type=Path,
+        metavar="V.npz",
+        help="labelled windows to test with, V.json beside (tinyhil vectors makes both)",
+    )
+    parser.add_argument(
+        "--training",
+        type=Path,
+        metavar="T.npz",
+        help="windows that the model was trained on: to tell a data shift",
     )
     parser.add_argument(
         "--validation",
         type=Path,
+        metavar="H.npz",
         help="labelled windows that it was not trained on, recorded as the training's were: what "
         "accuracy on the vectors is compared with",
     )
     parser.add_argument(
         "--preprocessing",
         type=Path,
+        metavar="P.json",
         help='JSON {"mean": […], "std": […]}, per channel in counts: (x − mean) / std goes in',
     )
-    parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the model folder to write"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
