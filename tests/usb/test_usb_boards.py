@@ -520,6 +520,41 @@ def test_a_setup_that_comes_while_another_is_read_is_the_one_that_counts(
     assert host.port.token_in(host._address, 0) == Data(1, bytes(2))
 
 
+def test_the_nano_shows_itself_once_usb_s_regulator_is_ready(nano: Bench) -> None:
+    """VBUS is there at the start already; the regulator needs some milliseconds."""
+    nano.machine.chip.settle = lambda: None  # type: ignore[method-assign]
+    nano.cable.plug(True)
+    nano.run()
+    assert not nano.cable.controller.port.attached
+    assert nano.ask(nano.machine.core.uart, HELLO)
+    del nano.machine.chip.settle
+    nano.run()
+    assert nano.host.streams
+
+
+def test_pulled_before_the_packet_that_came_is_seen(nano: Bench) -> None:
+    """POWER's handler comes before USBD's, which then finds its controller switched off."""
+    nano.plug()
+    assert nano.ask(nano.cable, HELLO)
+    nano.cable.from_host.push(encode(Frame(LINK.TYPE, 1, LINK.encode())))
+    assert nano.cable.step()
+    nano.cable.plug(False)
+    nano.run()
+    assert nano.ask(nano.machine.core.uart, HELLO)
+
+
+def test_pulled_before_the_setup_that_came_is_seen(nano: Bench) -> None:
+    """Nor is it answered when the cable is in again."""
+    nano.plug()
+    assert nano.host.port.setup(nano.host._address, request(0x80, 8, 0, 0, 1))
+    nano.cable.controller.update()
+    nano.cable.plug(False)
+    nano.run()
+    assert nano.ask(nano.machine.core.uart, HELLO)
+    nano.plug()
+    assert nano.ask(nano.cable, HELLO)
+
+
 @pytest.fixture
 def tile() -> Bench:
     tile = load_board("sensortile")

@@ -10,7 +10,7 @@ from hil.emulator.exceptions import FIRST_IRQ
 from hil.emulator.nrf52840.timer import NrfTimer
 from hil.emulator.nrf52840.twi import NrfTwi
 from hil.emulator.nrf52840.uart import NrfUart
-from hil.emulator.nrf52840.usb import Hidden, Usbd
+from hil.emulator.nrf52840.usb import USBPULLUP, Hidden, Usbd
 from hil.emulator.sensors.imu import Imu
 from hil.emulator.sensors.lsm9ds1 import Lsm9ds1
 from hil.emulator.state import CoreState
@@ -32,8 +32,13 @@ USBDETECTED, USBREMOVED, USBPWRRDY = 1 << 7, 1 << 8, 1 << 9
 USB_EVENTS = {USBDETECTED: 0x11C, USBREMOVED: 0x120, USBPWRRDY: 0x124}
 
 
+#: TRACEMUX, serial: P1.00 is the trace port's SWO. A clock driver's workaround of errata 132, or a
+#: debugger, leaves it so.
+TRACECONFIG_SERIAL = 1 << 16
+
+
 class ClockPower(Peripheral):
-    """CLOCK and POWER share a block (PS 5.3, 5.4)."""
+    """CLOCK and POWER share a block (PS 5.3, 5.4), as the bootloader leaves it."""
 
     def __init__(self, core: CoreState) -> None:
         super().__init__("CLOCK/POWER", 0x40000000)
@@ -44,14 +49,15 @@ class ClockPower(Peripheral):
         self.on(0x100, lambda: self._started, self._start)
         self.on(0x400, lambda: self.resetreas, self._clear_causes)
         self.on(0x51C, lambda: self.gpregret, self._write_gpregret)
+        self.store(0x55C, TRACECONFIG_SERIAL)
         self.store(0x578)
         self._core = core
-        self._vbus = False
+        self._vbus = self._regulated = False
         self._power_events = self._power_interrupts = 0
         for bit, offset in USB_EVENTS.items():
             self._add_power_event(bit, offset)
         self.on(0x304, lambda: self._power_interrupts, self._enable)
-        self.on(0x438, lambda: 3 * self._vbus)
+        self.on(0x438, lambda: self._vbus | self._regulated << 1)
 
     def _add_power_event(self, bit: int, offset: int) -> None:
         def write(value: int) -> None:
@@ -68,11 +74,29 @@ class ClockPower(Peripheral):
         self.update()
 
     def set_vbus(self, on: bool) -> None:
-        """Put a voltage on VBUS, whose regulator is ready at once, or take it away."""
+        """Put a voltage on VBUS, whose regulator is ready later (`settle`), or take it away."""
         if on != self._vbus:
-            self._power_events |= USBDETECTED | USBPWRRDY if on else USBREMOVED
+            self._power_events |= USBDETECTED if on else USBREMOVED
         self._vbus = on
+        self._regulated = self._regulated and on
         self.update()
+
+    def settle(self) -> None:
+        """Time has passed: USB's regulator is ready."""
+        if self._vbus and not self._regulated:
+            self._regulated = True
+            self._power_events |= USBPWRRDY
+            self.update()
+
+    @property
+    def has_usb_power_and_clock(self) -> bool:
+        """Whether USBD may show itself on the bus: regulator ready, crystal running (PS 6.35.4)."""
+        return self._regulated and bool(self._started)
+
+    @property
+    def traces(self) -> bool:
+        """Whether P1.00 is the trace port's."""
+        return self[0x55C] & TRACECONFIG_SERIAL != 0
 
     def update(self) -> None:
         """Look at the interrupt line again."""
@@ -149,6 +173,12 @@ class PoweredUsbd(Usbd):
     def __init__(self, core: CoreState, hidden: Hidden, power: ClockPower) -> None:
         super().__init__(core, hidden)
         self._watch = power
+        self.on(USBPULLUP, write=self._pull_up)
+
+    def _pull_up(self, value: int) -> None:
+        if value and not self._watch.has_usb_power_and_clock:
+            raise BusError("USBD: pull-up before the regulator was ready or the crystal ran")
+        self[USBPULLUP] = value
 
     def set_power(self, on: bool) -> None:
         """Voltage on VBUS."""
@@ -194,12 +224,17 @@ class Nrf52840(Chip):
         ]
 
     def _is_bus_powered(self) -> bool:
-        """P0.22 is the sensor's supply, P1.00 that of the bus's pull-ups."""
-        return self._ports[0].drives_high(22) and self._ports[1].drives_high(0)
+        """P0.22 is the sensor's supply, P1.00, where it is a port's, that of the bus's pull-ups."""
+        is_pulled_up = self._ports[1].drives_high(0) and not self._power.traces
+        return self._ports[0].drives_high(22) and is_pulled_up
 
     def _switch_sensor(self) -> None:
         if not self._ports[0].drives_high(22):
             self._sensor.reset()
+
+    def settle(self) -> None:
+        """Let USB's regulator get ready."""
+        self._power.settle()
 
     @property
     def uart(self) -> Uart:

@@ -40,10 +40,19 @@ void chip_enter_bootloader(void) {
     core_reset();
 }
 
-uint32_t chip_start(void) {
+/* P1.00, which feeds the pull-ups of the sensor's bus, is the trace port's SWO (PS 4.6): a debugger
+ * or the bootloader's clock driver may have left it to that. UARTE0 writes what it receives to
+ * where the bootloader's buffer was, which is the firmware's memory now. */
+static void end_what_ran_before(void) {
+    CLOCK_TRACECONFIG = 0U;
+    UART0_ENABLE = 0U;
     RTC1_INTENCLR = 0xFFFFFFFFU;
     RTC1_EVTENCLR = 0xFFFFFFFFU;
     RTC1_TASKS_STOP = 1U;
+}
+
+uint32_t chip_start(void) {
+    end_what_ran_before();
     leave_bus();
     POWER_DCDCEN = 1U;
     NVMC_ICACHECNF = 1U;

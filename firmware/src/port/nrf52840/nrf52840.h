@@ -10,6 +10,7 @@
  *   RESETREAS           0x40000400   5.3.7    read, then cleared by writing ones
  *   USBREGSTATUS        0x40000438   5.3.7    read: a voltage on VBUS, the regulator ready
  *   GPREGRET            0x4000051C   5.3.7    0xB0: the bootloader stays
+ *   TRACECONFIG         0x4000055C   5.4.2    0: P1.00 is a port's pin, not SWO
  *   DCDCEN              0x40000578   5.3.7    1: the board has the inductor
  *   UART0 STARTRX       0x40002000   6.33     1
  *   UART0 STARTTX       0x40002008            1
@@ -94,6 +95,7 @@
 #define RESETREAS_RESETPIN (1U << 0)
 #define RESETREAS_DOG (1U << 1)
 #define RESETREAS_SREQ (1U << 2)
+#define CLOCK_TRACECONFIG REGISTER(0x4000055CU)
 #define POWER_DCDCEN REGISTER(0x40000578U)
 
 #define UART0_TASKS_STARTRX REGISTER(0x40002000U)

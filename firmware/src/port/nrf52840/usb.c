@@ -33,6 +33,10 @@
  * than 0.1 µs. Should one not come, the core still runs, and the UART serves. */
 #define WAIT_LOOPS 100000U
 
+/* No data sheet says that USBWUALLOWED comes when it is the host that resumes. This is waited for
+ * in a handler, and has to end before the UART's FIFO of six bytes is full: 0.5 ms. */
+#define WAKE_LOOPS 1000U
+
 #define ALL_EVENTS                                                                                 \
     (USBD_INT_USBRESET | USBD_INT_EP0DATADONE | USBD_INT_USBEVENT | USBD_INT_EP0SETUP |            \
      USBD_INT_EPDATA)
@@ -41,9 +45,13 @@ static _Alignas(4) uint8_t packet[USB_EP0_SIZE]; /* EasyDMA reaches RAM, not fla
 static uint32_t wanted, waiting;                 /* OUT endpoints, by number: asked for; arrived */
 static uint8_t is_on, was_on, is_asleep, takes_control_data, address_is_set;
 
-static void wait_for(volatile const uint32_t *address, uint32_t bits) {
-    for (uint32_t i = 0; i < WAIT_LOOPS && (*address & bits) == 0U; i++)
+static void wait_loops(uint32_t loops, volatile const uint32_t *address, uint32_t bits) {
+    for (uint32_t i = 0; i < loops && (*address & bits) == 0U; i++)
         ;
+}
+
+static void wait_for(volatile const uint32_t *address, uint32_t bits) {
+    wait_loops(WAIT_LOOPS, address, bits);
 }
 
 /* These registers are locked by default; the key opens them and locks them again. Who ran before,
@@ -62,6 +70,16 @@ static void enable_and_wait(void) {
     USBD_EVENTCAUSE = EVENTCAUSE_READY;
 }
 
+/* What the bus did before the cable was pulled, or in the bootloader, is over. */
+static void forget_events(void) {
+    USBD_EVENTS_USBRESET = USBD_EVENTS_EP0DATADONE = USBD_EVENTS_USBEVENT = 0U;
+    USBD_EVENTS_EP0SETUP = USBD_EVENTS_EPDATA = 0U;
+    USBD_EVENTCAUSE = USBD_EVENTCAUSE;
+    USBD_EPDATASTATUS = USBD_EPDATASTATUS;
+    wanted = waiting = 0U;
+    address_is_set = takes_control_data = 0U;
+}
+
 static void power_up(void) {
     if (is_on)
         return;
@@ -73,6 +91,7 @@ static void power_up(void) {
         enable_and_wait();
     }
     set_hidden(&HIDDEN_171, 0U);
+    forget_events();
     is_on = was_on = 1U;
     USBD_INTENSET = ALL_EVENTS;
     nvic_enable(USBD_INTERRUPT, PRIORITY);
@@ -237,7 +256,7 @@ static void wake_up(void) {
     is_asleep = 0U;
     set_hidden(&HIDDEN_171, HIDDEN_171_ON);
     USBD_LOWPOWER = 0U;
-    wait_for(&USBD_EVENTCAUSE, EVENTCAUSE_USBWUALLOWED);
+    wait_loops(WAKE_LOOPS, &USBD_EVENTCAUSE, EVENTCAUSE_USBWUALLOWED);
     USBD_EVENTCAUSE = EVENTCAUSE_USBWUALLOWED;
     set_hidden(&HIDDEN_171, 0U);
 }
@@ -312,6 +331,8 @@ static void setup_came(void) {
  * controller leaves it first, and enters it last. */
 void usb_interrupt(void) {
     int idle = 0;
+    if (!is_on) /* pending when the cable was pulled, and POWER's handler came first */
+        return;
     if (USBD_EVENTS_USBEVENT) {
         USBD_EVENTS_USBEVENT = 0U;
         idle = bus_changed();
