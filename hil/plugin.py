@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
-from hil.backend.base import BACKENDS, choose
+from hil.backend.base import choose
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.commands.baseline import BASELINE_HELP, MAX_DRIFT_HELP
+from hil.device_options import add_device_options
 from hil.errors import TinyhilError
-from hil.links import CHOICES, words
+from hil.links import words
 from hil.record import DEFAULT_MAX_DROP
 from hil.several import (
     WORKER_KEY,
@@ -82,23 +83,7 @@ def add_options(parser: pytest.Parser) -> None:
         choices=board_names(),
         help="board to test, may be repeated; without it, hil/ is skipped",
     )
-    add(
-        "--backend",
-        choices=["auto", *BACKENDS],
-        default="auto",
-        help="auto: a board given by --port or found on USB, else the embedded emulator",
-    )
-    add(
-        "--port",
-        action="append",
-        help="serial port of a real board, or its USB serial number; of several boards: BOARD=PORT",
-    )
-    add(
-        "--via",
-        choices=CHOICES,
-        default="auto",
-        help="the board's link: auto is what --port is; in emulation USB if it answers",
-    )
+    add_device_options(add, several=True)
     add("--model", type=Path, default=DEFAULT_MODEL, help="model folder")
     add("--vectors", type=Path, help="other windows (.npz) than the model's own")
     add("--record", type=Path, help="write the run record (JSON) here")

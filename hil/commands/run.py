@@ -8,13 +8,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from hil.backend.base import BACKENDS
 from hil.board import board_names, load_board
 from hil.commands.baseline import add_baseline, load_baseline
 from hil.commands.report import write_report
+from hil.device_options import add_device_options
 from hil.drift_screen import drift_screen
 from hil.errors import DeviceError, InputError
-from hil.links import CHOICES
 from hil.record import DEFAULT_MAX_DROP, Run, save_run
 from hil.run.steps import Options, run
 from hil.screen import as_data, screen
@@ -26,19 +25,7 @@ from hil.verdict.diagnose import diagnose, failed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--board", required=True, choices=board_names())
-    parser.add_argument(
-        "--backend",
-        choices=["auto", *BACKENDS],
-        default="auto",
-        help="auto: a board given by --port, else the embedded emulator",
-    )
-    parser.add_argument("--port", help="serial port of a real board")
-    parser.add_argument(
-        "--via",
-        choices=CHOICES,
-        default="auto",
-        help="the board's link: auto is what --port is; in emulation USB if it answers",
-    )
+    add_device_options(parser.add_argument)
     parser.add_argument("--model", required=True, type=Path, help="model folder (tinyhil train)")
     parser.add_argument("--vectors", type=Path, help="other windows (.npz) than the model's own")
     parser.add_argument("--record", type=Path, help="write the run record (JSON) here")

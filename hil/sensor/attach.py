@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from hil.backend.base import BACKENDS, Backend, choose, load
+from hil.backend.base import Backend, choose, load
 from hil.board import Board, board_names
 from hil.device import Device
+from hil.device_options import add_device_options
 from hil.errors import DeviceError, InputError, clean
-from hil.links import CHOICES
 from hil.model_folder import load_model_folder
 from hil.run.target import REFERENCE_MODEL, Say, Target, Wanted, connect
 from hil.sensor.feed import feed_file, feed_samples
@@ -40,14 +40,7 @@ class Motion:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a board and what moves it."""
     parser.add_argument("--board", required=True, choices=board_names())
-    parser.add_argument(
-        "--backend",
-        choices=["auto", *BACKENDS],
-        default="auto",
-        help="auto: a board given by --port or found on USB; with --feed or --fast, the emulator",
-    )
-    parser.add_argument("--port", help="a real board's serial port, or its USB serial number")
-    parser.add_argument("--via", choices=CHOICES, default="auto", help="the board's link")
+    add_device_options(parser.add_argument, emulator="with --feed or --fast the embedded emulator")
     parser.add_argument(
         "--feed", type=Path, metavar="FILE.npz", help="windows that move an emulated sensor"
     )
