@@ -292,15 +292,20 @@ def test_a_model_no_better_than_the_commonest_class() -> None:
     assert not causes(little)["training/weak-model"].above_limit
 
 
-def test_a_runtime_that_decides_otherwise_is_a_note_of_its_own_stage() -> None:
+def with_another_runtime() -> Run:
+    """Return a run in order but for a runtime of the computer that differs in a class."""
     run = good_run()
     other = list(run.columns[2].predicted)
     other[5] = (other[5] + 1) % 3
-    run = replace(
+    return replace(
         run,
         columns=(*run.columns, col("int8-xnnpack", "int8", "int8", other, side=True)),
         comparisons=(*run.comparisons, same("int8-xnnpack", differing=[5, 9], lsb=18)),
     )
+
+
+def test_a_runtime_that_decides_otherwise_is_a_note_of_its_own_stage() -> None:
+    run = with_another_runtime()
     found = causes(run)["runtime/other-classes"]
     assert (found.severity, found.location) == ("note", "int8-xnnpack")
     assert "by at most 18 steps; 1 of them change class" in found.evidence[0]
@@ -315,6 +320,14 @@ def test_problems_come_first_and_what_is_fine_last() -> None:
     run = good_run(incomplete="unplugged", link=replace(LINK, retransmissions=1))
     order = [f.severity for f in diagnose(run)]
     assert order == sorted(order, key=["problem", "note", "ok"].index)
+
+
+def test_a_note_of_the_last_rule_comes_before_what_is_fine() -> None:
+    first, *others = diagnose(with_another_runtime())
+    assert first.cause == "nothing-wrong"
+    order = [f.severity for f in others]
+    assert set(order) == {"note", "ok"}
+    assert order == sorted(order)
 
 
 def test_an_empty_chain_is_no_crash() -> None:
