@@ -77,8 +77,8 @@ def connect(
     name = choose(wanted.backend, wanted.port, board)
     backend = load(name, wanted.via)
     chosen = "chosen by --backend auto" if wanted.backend == "auto" else "as asked"
+    prepare(backend)  # first: what this back end cannot do is no matter of what is installed
     backend.check(board, wanted.port)
-    prepare(backend)
     passed_over = "" if name == "hardware" else told_of(lookalikes(board))
     say(f"back end: {backend.description} ({chosen}){passed_over}")
     try:
