@@ -3,9 +3,11 @@
 It asks for what the manual and the errata ask for, and faults where the chip would be silent or do
 anything: a clock of 48 MHz good enough for USB, its supply and pins before it connects; 25 ms
 between the choice of the device's role and its registers; FIFOs that fit and do not overlap; a
-packet written whole, with no other access in between; nothing popped before it was read. VBUS is
-connected to nothing: without the override the session is not valid. Endpoint 0 ends transfers that
-were none. The errata: firmware/src/port/stm32l476/usb.c.
+packet written whole, with no other access in between; nothing popped before it was read; an
+enabled endpoint left as it is, and an OUT endpoint disabled while all of them NAK, which they do
+once the mark of it has been popped. VBUS is connected to nothing: without the override the session
+is not valid. Endpoint 0 ends transfers that were none.
+The errata: firmware/src/port/stm32l476/usb.c.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from hil.emulator.bus import BusError
 from hil.emulator.exceptions import FIRST_IRQ
 from hil.emulator.state import CoreState
 from hil.emulator.stm32l476.usb_end import (
+    ALL_NAK,
     EPENA,
     NAKSTS,
     OUT_DATA,
@@ -44,7 +47,8 @@ FIFO, FIFO_STEP = 0x1000, 0x1000
 SESSION_VALID = 3 << 6  # BVALOEN, BVALOVAL
 FDMOD, AHBIDL, TXFFLSH, PWRDWN, SDIS = 1 << 30, 1 << 31, 1 << 5, 1 << 16, 1 << 1
 WKUP, OEPINT, IEPINT, ENUMDNE = 1 << 31, 1 << 19, 1 << 18, 1 << 13
-USBRST, USBSUSP, ESUSP, RXFLVL = 1 << 12, 1 << 11, 1 << 10, 1 << 4
+USBRST, USBSUSP, ESUSP, GONAKEFF, RXFLVL = 1 << 12, 1 << 11, 1 << 10, 1 << 7, 1 << 4
+CGONAK, SGONAK, GONSTS = 1 << 10, 1 << 9, 1 << 3
 STPKTRX, STSPHSRX = 1 << 15, 1 << 5
 SET_ADDRESS = 5
 MODE_CHANGE_S = 0.025
@@ -83,7 +87,7 @@ class OtgFs(UsbController, Port):
         self.on(GINTSTS, self._events, self._clear_events)
         self.on(GRXSTSP, self._pop)
         self.on(DCFG, lambda: self._device, self._configure)
-        self.on(DCTL, lambda: self._disconnected, self._connect)
+        self.on(DCTL, self._read_control, self._write_control)
         for number in range(ENDPOINTS):
             self._add_end(number)
 
@@ -93,7 +97,9 @@ class OtgFs(UsbController, Port):
             self.store(DIEPTXF + 4 * number)
         self.on(FIFO + FIFO_STEP * number, self._read_fifo, lambda v: self._fill(source, v))
         self._add_direction(IN_ENDS + STEP * number, source, source.enable_in)
-        self._add_direction(OUT_ENDS + STEP * number, sink, sink.enable_out)
+        self._add_direction(
+            OUT_ENDS + STEP * number, sink, lambda v: sink.enable_out(v, self._all_nak)
+        )
 
     def _add_direction(self, at: int, end: End, enable: Callable[[int], None]) -> None:
         def clear(value: int) -> None:
@@ -118,6 +124,7 @@ class OtgFs(UsbController, Port):
             end.reset()
         self._address = 0
         self._sets_address = self._has_status = self._is_held = False
+        self._asked_nak = self._all_nak = False
 
     def reset(self) -> None:
         """Return to the reset values: the device has left the bus, the cable stays."""
@@ -168,6 +175,7 @@ class OtgFs(UsbController, Port):
 
     def _events(self) -> int:
         found = self._stored_events | (RXFLVL if self._received else 0)
+        found |= GONAKEFF if self._all_nak else 0
         if self._pending(self._in, self[DIEPMSK]) & self[DAINTMSK]:
             found |= IEPINT
         if self._pending(self._out, self[DOEPMSK]) << 16 & self[DAINTMSK]:
@@ -188,14 +196,31 @@ class OtgFs(UsbController, Port):
         if not self._sets_address:
             self._address = value >> 4 & 0x7F
 
-    def _connect(self, value: int) -> None:
-        if value & ~SDIS:
+    def _read_control(self) -> int:
+        return self._disconnected | (GONSTS if self._asked_nak else 0)
+
+    def _write_control(self, value: int) -> None:
+        if value & ~(SDIS | SGONAK | CGONAK | GONSTS) or (value & SGONAK and value & CGONAK):
             raise BusError(f"OTG_FS: DCTL = 0x{value:X} is not modelled")
-        if not value & SDIS:
-            self._check_memory()
-            if (lack := self._around.lacks()) is not None:
-                raise BusError(f"OTG_FS goes on the bus {lack}")
+        if not value & SDIS and self._disconnected:
+            self._connect()
         self._disconnected = value & SDIS
+        if value & SGONAK:
+            self._ask_nak()
+        if value & CGONAK:
+            self._asked_nak = self._all_nak = False
+
+    def _ask_nak(self) -> None:
+        """Set the global OUT NAK; a word of the FIFO is kept for its mark ("RAM allocation")."""
+        if self._asked_nak:
+            raise BusError("OTG_FS: the global OUT NAK is set though it is there")
+        self._asked_nak = True
+        self._received.append(Entry(ALL_NAK, 0))
+
+    def _connect(self) -> None:
+        self._check_memory()
+        if (lack := self._around.lacks()) is not None:
+            raise BusError(f"OTG_FS goes on the bus {lack}")
 
     def _check_memory(self) -> None:
         """FIFOs of 16 words or more, one behind the other, in 320 words."""
@@ -215,6 +240,8 @@ class OtgFs(UsbController, Port):
         entry = self._received.popleft()
         self._unread = entry.data + bytes(-len(entry.data) % 4)
         end = self._out[entry.end]
+        if entry.kind == ALL_NAK:
+            self._all_nak = self._asked_nak
         if entry.kind in (OUT_DONE, SETUP_DONE):
             end.interrupts |= XFRC if entry.kind == OUT_DONE else STUP
             end.control &= ~EPENA
@@ -228,7 +255,7 @@ class OtgFs(UsbController, Port):
 
     def _receive(self, *entries: Entry) -> bool:
         words = sum(entry.words for entry in (*self._received, *entries))
-        if words + (len(self._unread) + 3) // 4 > self[GRXFSIZ]:
+        if words + (len(self._unread) + 3) // 4 > self[GRXFSIZ] - 1:
             return False
         self._received += entries
         return True
@@ -325,7 +352,7 @@ class OtgFs(UsbController, Port):
             return Silence
         if end.control & STALL:
             return Stall
-        if end.control & NAKSTS or not end.control & EPENA:
+        if self._asked_nak or end.control & NAKSTS or not end.control & EPENA:
             return Nak
         if toggle != end.toggle:
             return None  # repeated: acknowledged, and thrown away

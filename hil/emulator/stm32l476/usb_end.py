@@ -9,8 +9,10 @@ from hil.emulator.bus import BusError
 EPENA, EPDIS, SD0PID, SNAK, CNAK, STALL = 1 << 31, 1 << 30, 1 << 28, 1 << 27, 1 << 26, 1 << 21
 NAKSTS, USBAEP = 1 << 17, 1 << 15
 INEPNE, STUP, EPDISD, XFRC = 1 << 6, 1 << 3, 1 << 1, 1 << 0
+#: An endpoint's type, whether it is active, and its packets' size: written while it is disabled.
+SETTING = 3 << 18 | USBAEP | 0x7FF
 #: GRXSTSP's kinds of entries.
-OUT_DATA, OUT_DONE, SETUP_DONE, SETUP_DATA = 2, 3, 4, 6
+ALL_NAK, OUT_DATA, OUT_DONE, SETUP_DONE, SETUP_DATA = 1, 2, 3, 4, 6
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,12 @@ class End:
         self.size = value
 
     def _control(self, value: int) -> None:
+        if self.number == 0:
+            value |= USBAEP
+        if self.control & EPENA and (value ^ self.control) & SETTING:
+            raise BusError(f"OTG_FS: endpoint {self.number} is configured anew while it is enabled")
         kept = EPENA | NAKSTS
         self.control = self.control & kept | value & ~(kept | EPDIS | SD0PID | SNAK | CNAK)
-        if self.number == 0:
-            self.control |= USBAEP
         if value & SD0PID:
             self.toggle = 0
         if value & SNAK:
@@ -94,14 +98,20 @@ class End:
             self.control &= ~EPENA
             self.interrupts |= EPDISD
 
-    def enable_out(self, value: int) -> None:
-        """Write DOEPCTL."""
-        if value & EPDIS:
-            raise BusError("OTG_FS: an OUT endpoint is disabled under global NAK: not modelled")
+    def enable_out(self, value: int, all_nak: bool) -> None:
+        """Write DOEPCTL. all_nak: no OUT endpoint takes a packet."""
+        if value & EPDIS and (not all_nak or self.number == 0):
+            raise BusError(f"OTG_FS: endpoint {self.number} OUT: disabled without the global NAK")
+        if self.number and value & STALL & ~self.control and self.control & EPENA & ~(value << 1):
+            raise BusError(f"OTG_FS: endpoint {self.number} OUT is stalled while it is enabled")
         if value & EPENA and not self.control & EPENA and self.packets_left != 1:
             raise BusError(f"OTG_FS: endpoint {self.number} OUT is enabled for no packet")
         self._control(value)
-        self.control |= value & EPENA
+        if value & EPDIS and self.control & EPENA:
+            self.control &= ~EPENA
+            self.interrupts |= EPDISD
+        elif not value & EPDIS:
+            self.control |= value & EPENA
 
     def fill(self, word: int, capacity: int) -> None:
         """Write a word of a packet into the FIFO, which holds `capacity` words."""

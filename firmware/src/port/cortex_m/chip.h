@@ -23,7 +23,7 @@ void uart_kick(void);
 /* True when the last byte has left the shift register. */
 int uart_idle(void);
 
-/* The USB link: may go on in interrupts, which are still off. */
+/* The USB link, last: may go on in interrupts, which are still off, and switch them on. */
 void usb_start(void);
 
 /* Reset into the bootloader. */

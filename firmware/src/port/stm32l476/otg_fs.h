@@ -6,7 +6,8 @@
  *   GAHBCFG          0x008    GINTMSK: interrupts on
  *   GUSBCFG          0x00C    FDMOD, TRDT for an AHB of 32 MHz and more
  *   GRSTCTL          0x010    AHBIDL read; TXFFLSH with a FIFO's number, read until 0
- *   GINTSTS          0x014    what happened; USBSUSP, USBRST, WKUPINT cleared by writing 1
+ *   GINTSTS          0x014    what happened; USBSUSP, USBRST, WKUPINT cleared by writing 1;
+ *                             GONAKEFF read: no OUT endpoint takes a packet
  *   GINTMSK          0x018    what interrupts
  *   GRXSTSP          0x020    one entry off the receive FIFO
  *   GRXFSIZ          0x024    the receive FIFO's words
@@ -14,14 +15,14 @@
  *   GCCFG            0x038    PWRDWN: the transceiver is on (0 is off); no VBUS detection
  *   DIEPTXF(n)       0x104+   transmit FIFO n, from 1
  *   DCFG             0x800    DSPD full speed, DAD the address
- *   DCTL             0x804    SDIS: no pull-up
+ *   DCTL             0x804    SDIS: no pull-up; SGONAK, CGONAK: every OUT endpoint NAKs, or not
  *   DIEPMSK, DOEPMSK 0x810+   XFRC; STUP for OUT
  *   DAINTMSK         0x81C    the endpoints that interrupt
  *   DIEPCTL(n)       0x900+   endpoint n, IN: type, FIFO, STALL, NAK, DATA0, enable, disable
  *   DIEPINT(n)       0x908+   XFRC, EPDISD, INEPNE; cleared by writing 1
  *   DIEPTSIZ(n)      0x910+   packets and bytes of a transfer
  *   DOEPCTL(n)       0xB00+   endpoint n, OUT: as for IN
- *   DOEPINT(n)       0xB08+   XFRC, STUP; whatever is set is cleared
+ *   DOEPINT(n)       0xB08+   XFRC, STUP, EPDISD; whatever is set is cleared
  *   DOEPTSIZ(n)      0xB10+   packets and bytes; for endpoint 0 also SETUPs in a row
  *   FIFO(n)          0x1000+  written: transmit FIFO n; read: the receive FIFO
  *
@@ -54,6 +55,7 @@
 #define GINT_IEPINT (1U << 18)
 #define GINT_USBRST (1U << 12)
 #define GINT_USBSUSP (1U << 11)
+#define GINT_GONAKEFF (1U << 7)
 #define GINT_RXFLVL (1U << 4)
 #define GRXSTSP OTG(0x020U)
 #define GRXSTSP_EPNUM(entry) ((entry)&0xFU)
@@ -72,6 +74,8 @@
 #define DCFG_DAD(address) ((uint32_t)(address) << 4)
 #define DCFG_DSPD_FULL 3U
 #define DCTL OTG(0x804U)
+#define DCTL_CGONAK (1U << 10)
+#define DCTL_SGONAK (1U << 9)
 #define DCTL_SDIS (1U << 1)
 #define DIEPMSK OTG(0x810U)
 #define DOEPMSK OTG(0x814U)

@@ -104,6 +104,57 @@ static void drop_packet(uint32_t number) {
     wait_for(&GRSTCTL, GRSTCTL_TXFFLSH, 0U);
 }
 
+static void take_packet(uint8_t *data, size_t size) {
+    for (size_t at = 0; at < size; at += 4U) {
+        const uint32_t word = FIFO(0U);
+        if (at < USB_EP0_SIZE)
+            memcpy(data + at, &word, 4U);
+    }
+}
+
+/* The entries that end a transfer or a SETUP carry nothing: popping them raises XFRC or STUP. */
+static void take_entry(void) {
+    const uint32_t entry = GRXSTSP;
+    const size_t size = GRXSTSP_BCNT(entry);
+    if (GRXSTSP_PKTSTS(entry) == PKTSTS_SETUP) {
+        uint32_t words[2] = {FIFO(0U), FIFO(0U)};
+        memcpy(setup, words, sizeof setup);
+        setup_waits = 1U;
+    } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA && GRXSTSP_EPNUM(entry) == 0U) {
+        take_packet(control_data, size);
+        control_size = size;
+        control_came = 1U;
+    } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA) {
+        take_packet(bulk_data, size);
+        bulk_size = size;
+    }
+}
+
+/* RM0351 47, "Setting the global OUT NAK": it takes effect once its mark has come off the receive
+ * FIFO, and whatever came before it. */
+static void nak_all_out(void) {
+    DCTL = DCTL_SGONAK;
+    for (uint32_t i = 0; i < WAIT_LOOPS; i++) {
+        const uint32_t events = GINTSTS;
+        if (events & GINT_RXFLVL)
+            take_entry();
+        else if (events & GINT_GONAKEFF)
+            return;
+    }
+}
+
+/* RM0351 47, "Disabling an OUT endpoint"; endpoint 0 cannot be. A packet that has come by then has
+ * ended the read: its XFRC stays, for packets_came. */
+static void end_read(uint32_t number) {
+    nak_all_out();
+    if (DOEPCTL(number) & EPCTL_EPENA) {
+        DOEPCTL(number) |= EPCTL_EPDIS | EPCTL_SNAK;
+        wait_for(&DOEPINT(number), EPINT_EPDISD, EPINT_EPDISD);
+        DOEPINT(number) = EPINT_EPDISD;
+    }
+    DCTL = DCTL_CGONAK;
+}
+
 void usb_driver_open(uint8_t endpoint, enum usb_endpoint_type type, size_t size) {
     const uint32_t number = number_of(endpoint);
     const uint32_t control =
@@ -117,8 +168,7 @@ void usb_driver_open(uint8_t endpoint, enum usb_endpoint_type type, size_t size)
     }
 }
 
-/* A read that was asked for stays enabled, which only a sequence of its own could end: the endpoint
- * NAKs, and the next read finds it so. */
+/* What came and was not yet dealt with is dropped with the rest. */
 void usb_driver_close(uint8_t endpoint) {
     const uint32_t number = number_of(endpoint);
     if (endpoint & USB_IN) {
@@ -126,6 +176,8 @@ void usb_driver_close(uint8_t endpoint) {
         DIEPCTL(number) = EPCTL_SNAK;
         DAINTMSK &= ~DAINT_IN(number);
     } else {
+        end_read(number);
+        DOEPINT(number) = EPINT_XFRC;
         DOEPCTL(number) = EPCTL_SNAK;
         DAINTMSK &= ~DAINT_OUT(number);
     }
@@ -142,9 +194,12 @@ void usb_driver_write(uint8_t endpoint, const uint8_t *data, size_t size) {
     }
 }
 
-/* The size may not be written while the endpoint is enabled; it is always the same. */
+/* The size may not be written while the endpoint is enabled; it is always the same. A packet that
+ * came as its endpoint halted is what is asked for: no other is let in over it. */
 void usb_driver_read(uint8_t endpoint) {
     const uint32_t number = number_of(endpoint);
+    if (number && DOEPINT(number) & EPINT_XFRC)
+        return;
     if ((DOEPCTL(number) & EPCTL_EPENA) == 0U)
         DOEPTSIZ(number) = EPTSIZ_PACKETS(1U) | USB_EP0_SIZE | (number ? 0U : EPTSIZ_STUPCNT);
     DOEPCTL(number) |= EPCTL_EPENA | EPCTL_CNAK;
@@ -159,17 +214,23 @@ static void stall_in(uint32_t number, int on) {
     DIEPCTL(number) = (DIEPCTL(number) & ~EPCTL_STALL) | EPCTL_SD0PID;
 }
 
+/* A read under way ends with either (RM0351 47, "Stalling a nonisochronous OUT endpoint"). */
+static void stall_out(uint32_t number, int on) {
+    if (number)
+        end_read(number);
+    if (on)
+        DOEPCTL(number) |= EPCTL_STALL;
+    else
+        DOEPCTL(number) = (DOEPCTL(number) & ~EPCTL_STALL) | EPCTL_SD0PID;
+}
+
 /* The controller takes endpoint 0's STALL away with the next SETUP. */
 void usb_driver_stall(uint8_t endpoint, int on) {
     const uint32_t number = number_of(endpoint);
     if (number == 0U || endpoint & USB_IN)
         stall_in(number, on);
-    if (endpoint & USB_IN)
-        return;
-    if (on)
-        DOEPCTL(number) |= EPCTL_STALL;
-    else
-        DOEPCTL(number) = (DOEPCTL(number) & ~EPCTL_STALL) | EPCTL_SD0PID;
+    if ((endpoint & USB_IN) == 0U)
+        stall_out(number, on);
 }
 
 /* Written before the status stage; it takes effect after (RM0351 47, "SetAddress command"). */
@@ -198,32 +259,6 @@ static void bus_was_reset(void) {
     expect_setups();
     setup_waits = control_came = 0U;
     usb_device_bus_reset();
-}
-
-static void take_packet(uint8_t *data, size_t size) {
-    for (size_t at = 0; at < size; at += 4U) {
-        const uint32_t word = FIFO(0U);
-        if (at < USB_EP0_SIZE)
-            memcpy(data + at, &word, 4U);
-    }
-}
-
-/* The entries that end a transfer or a SETUP carry nothing: popping them raises XFRC or STUP. */
-static void take_entry(void) {
-    const uint32_t entry = GRXSTSP;
-    const size_t size = GRXSTSP_BCNT(entry);
-    if (GRXSTSP_PKTSTS(entry) == PKTSTS_SETUP) {
-        uint32_t words[2] = {FIFO(0U), FIFO(0U)};
-        memcpy(setup, words, sizeof setup);
-        setup_waits = 1U;
-    } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA && GRXSTSP_EPNUM(entry) == 0U) {
-        take_packet(control_data, size);
-        control_size = size;
-        control_came = 1U;
-    } else if (GRXSTSP_PKTSTS(entry) == PKTSTS_DATA) {
-        take_packet(bulk_data, size);
-        bulk_size = size;
-    }
 }
 
 /* What a SETUP has overtaken ended with it, and must not be gone on with. */
