@@ -2,11 +2,11 @@
 
 It asks for what the data sheet and the errata ask for: without a voltage on VBUS an access faults;
 READY comes only with the workarounds of errata 171, which must be taken back, and 187; the first
-time it wants that of 223; the pull-up wants the crystal and USB's regulator (`chip.PoweredUsbd`); EasyDMA reaches RAM only and must be bracketed for errata 199; a bus that
-resumes is noticed only with that of 211; in low power nothing but events can be used, and
-USBWUALLOWED, without which no task is heard, comes only with the workaround of 171; a toggle is set
-once its endpoint was selected by a write of its own. SET_ADDRESS is answered by the controller
-itself (6.35.9).
+time it wants that of 223; the pull-up wants the crystal and USB's regulator (`chip.PoweredUsbd`);
+EasyDMA reaches RAM only and must be bracketed for errata 199; a bus that resumes is noticed only
+with that of 211; in low power nothing but events can be used, and USBWUALLOWED, without which no
+task is heard, comes only with the workaround of 171; a toggle is set once its endpoint was selected
+by a write of its own. SET_ADDRESS is answered by the controller itself (6.35.9).
 """
 
 from __future__ import annotations
