@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from on_renode import WINDOWS, Image, Opened
 from stand_in import FAKE, Pretend
 
 from hil.backend import renode_process
+from hil.backend.base import Backend, Transport
 from hil.backend.renode import RenodeBackend
 from hil.backend.renode_process import dotted, find, version
 from hil.board import PROJECT_DIR, board_names, load_board
 from hil.errors import ToolError
 from hil.firmware.build import build
+from hil.model_folder import load_model_folder
+from hil.reference.inputs import load_inputs
 
 
 @pytest.fixture
@@ -86,3 +90,24 @@ def renode() -> Iterator[RenodeBackend]:
     backend = RenodeBackend()
     yield backend
     backend.close()
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Boot an image on a back end, which is closed at the end."""
+    backends: list[Backend] = []
+
+    def open_(backend: Backend, image: Image) -> Transport:
+        backends.append(backend)
+        return backend.open(load_board(image[0]), image[1], None)
+
+    yield open_
+    for backend in backends:
+        backend.close()
+
+
+@pytest.fixture(scope="session")
+def windows() -> list[bytes]:
+    """Return some of the committed model's windows as the device takes them, raw."""
+    folder = load_model_folder(PROJECT_DIR / "test_vectors" / "models" / "cnn")
+    return load_inputs(folder, None, WINDOWS).raw_bytes()
