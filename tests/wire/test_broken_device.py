@@ -84,6 +84,10 @@ def test_a_hello_that_makes_no_sense(
         device(hello=replace(HELLO, **change)).identify()  # type: ignore[arg-type]
 
 
+def test_the_least_body_that_makes_sense_is_taken() -> None:
+    assert device(hello=replace(HELLO, max_body=64)).identify().model == "model"
+
+
 @pytest.mark.parametrize("size", [2, 3, 96, 98, 500])
 def test_a_hello_of_another_version_may_have_any_length(size: int) -> None:
     with pytest.raises(IdentityError, match="version 7"):
