@@ -26,6 +26,7 @@ from platformio.platform.base import PlatformBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from hil.errors import TinyhilError
+from hil.files import write_file
 from hil.firmware.recipe import (
     BAUD_VARIABLE,
     MODEL_VARIABLE,
@@ -136,8 +137,9 @@ class TinyhilPlatform(PlatformBase):
         package = WORKSPACE_DIR / "tool-scons"
         package.mkdir(parents=True, exist_ok=True)
         manifest = {"name": "tool-scons", "version": version.group(), "description": "pip's SCons"}
-        (package / "scons.py").write_text(SCONS_PY)
-        (package / "package.json").write_text(json.dumps(manifest))
+        # Replaced whole: another `pio` may be reading them at this moment.
+        write_file(package / "scons.py", SCONS_PY)
+        write_file(package / "package.json", json.dumps(manifest))
         self.packages["tool-scons"] = {
             "owner": "platformio",
             "version": f"symlink://{package}",

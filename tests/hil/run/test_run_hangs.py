@@ -7,6 +7,7 @@ restarted, as if what it hung on had been a rare accident.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import serial
 from elftools.elf.elffile import ELFFile
 from fake_device import MODEL
 
-from hil.backend import hardware
+from hil.backend import hardware, serial_transport
 from hil.backend.base import Transport
 from hil.backend.embedded import EmbeddedBackend
 from hil.backend.hardware import HardwareBackend
@@ -272,9 +273,9 @@ def rescued(
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [Listed(*ids)])
     # By the host's clock an emulator may be slower than a board, and is never asked too often.
     monkeypatch.setattr(hardware, "BREAKS", 20)
-    monkeypatch.setattr(hardware, "BREAK_GAP_S", 0.0)
-    monkeypatch.setattr(hardware, "_WRITE_TIMEOUT", PATIENCE_S)
-    monkeypatch.setattr(hardware, "_EMPTY_S", 0.05)
+    monkeypatch.setattr(serial_transport, "BREAK_GAP_S", 0.0)
+    monkeypatch.setattr(serial_transport, "_WRITE_TIMEOUT", PATIENCE_S)
+    monkeypatch.setattr(serial_transport, "_EMPTY_S", 0.05)
     monkeypatch.setattr(
         HardwareBackend, "_restart_by_bootloader", lambda _: pytest.fail("breaks are enough")
     )
@@ -332,7 +333,9 @@ def test_a_board_that_takes_no_more_bytes_hangs(
         assert list(bench.device.infer(inputs)) == expected
         fault = bench.device.last_fault()
     (told,) = bench.rescuer.hangs
-    assert told.startswith(f"no answer for {PATIENCE_S:g} s, and /dev/emulated takes no bytes: ")
+    # On a busy computer the requests may all be written before the emulator takes the first: then
+    # it is the answers that do not come. What the port itself says: test_serial_transport.py.
+    assert re.match(rf"no answer for {PATIENCE_S:g} s(, and /dev/emulated takes no bytes)?: ", told)
     assert bench.rescuer.returns == []
     assert fault is not None
     assert fault.pc == bench.loop.address
@@ -382,8 +385,9 @@ class Nano:
 
 
 def revived(nano: Nano, monkeypatch: pytest.MonkeyPatch) -> Transport:
-    for name in ("POLL_S", "BREAK_GAP_S", "LEAVE_S"):
+    for name in ("POLL_S", "LEAVE_S"):
         monkeypatch.setattr(hardware, name, 0.01)
+    monkeypatch.setattr(serial_transport, "BREAK_GAP_S", 0.01)
     for name in ("BOOTLOADER_S", "REPLUG_S"):
         monkeypatch.setattr(hardware, name, 0.5)
     monkeypatch.setattr(serial, "serial_for_url", nano.open)
