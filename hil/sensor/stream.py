@@ -134,11 +134,13 @@ class Stream:
         return [part for part in parts if len(part)]
 
     def _at_gap(self, whole: Batch, reply: msg.SensorSamplesReply) -> list[Batch]:
-        """Cut at the device's last gap; of several since the last call only that one is known."""
+        """Cut at the device's last gap: of several only that is known, so all before it goes."""
         news = reply.breaks - self._breaks
         cut = reply.gap - whole.first
-        if not news or cut >= len(whole):
+        if not news:
             return [whole]
+        if cut >= len(whole):
+            return [whole] if news == 1 else []
         self._breaks = reply.breaks
         cut = max(cut, 0)
         after = Batch(whole.first + cut, whole.times[cut:], whole.values[cut:], broken=True)

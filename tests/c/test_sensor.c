@@ -191,6 +191,23 @@ TEST(a_failed_transfer_starts_the_chip_anew) {
     CHECK_EQUAL(SENSOR_RUNNING, sensor.state);
 }
 
+TEST(a_gap_that_is_noticed_again_is_one) {
+    begin();
+    CHECK(sensor_start(&sensor, 7));
+    tick(SENSOR_SETTLE + 4U);
+    there = false;
+    tick(0);
+    tick(0);
+    CHECK_EQUAL(2, sensor.bus_errors);
+    CHECK_EQUAL(1, sensor.breaks);
+    there = true;
+    tick(SENSOR_SETTLE + 2U);
+    there = false;
+    tick(0);
+    CHECK_EQUAL(2, sensor.breaks);
+    CHECK_EQUAL(sensor.taken, sensor.gap);
+}
+
 TEST(a_sensor_that_stays_silent_is_given_up) {
     begin();
     CHECK(sensor_start(&sensor, 7));

@@ -70,6 +70,8 @@ def test_the_nanos_sensor_needs_its_supply_and_its_pull_ups() -> None:
     put(p0, (0x700 + 4 * 22 - 0x500, 3), (0x508 - 0x500, 1 << 22))
     assert not chip._is_bus_powered()
     put(p1, (0x700 - 0x500, 3), (0x508 - 0x500, 1))
+    assert not chip._is_bus_powered(), "P1.00 is the trace port's as it is handed over"
+    put(chip._power, (0x55C, 0))
     assert chip._is_bus_powered()
     chip.sensor.registers[0x24] = 5
     put(p0, (0x50C - 0x500, 1 << 22))

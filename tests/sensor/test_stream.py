@@ -82,6 +82,11 @@ def test_of_several_gaps_only_what_follows_the_last_is_kept() -> None:
     assert fetched(made) == [(6, 2, True)]
 
 
+def test_where_an_unknown_gap_may_lie_nothing_is_kept() -> None:
+    made, _ = stream(reply(0, 50, 2, 60), reply(50, 30, 2, 60))
+    assert [fetched(made) for _ in range(2)] == [[], [(60, 20, True)]]
+
+
 def test_the_devices_clock_wraps() -> None:
     made, _ = stream(reply(0, 8, time=2**32 - 35_000))
     (batch,) = made.fetch()

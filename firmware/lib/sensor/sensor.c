@@ -144,8 +144,10 @@ static void accept(struct sensor *sensor, uint32_t time, const int16_t *raw) {
     }
 }
 
+/* A gap is one however often it is noticed: a host knows where the last one is, and only that. */
 static void note_break(struct sensor *sensor) {
-    if (sensor->state == SENSOR_RUNNING && sensor->taken > 0U) {
+    const bool is_known = sensor->breaks > 0U && sensor->gap == sensor->taken;
+    if (sensor->state == SENSOR_RUNNING && sensor->taken > 0U && !is_known) {
         sensor->breaks++;
         sensor->gap = sensor->taken;
     }

@@ -1,7 +1,8 @@
 """SPI2 of the STM32L476 with one data line (RM0351 chapter 42), and the LSM6DSM at its end.
 
 A byte that is sent takes no time. As a receiver the controller clocks bytes without end while it
-is on; how many depends on how long that was, on the virtual clock.
+is on; how many depends on how long that was, on the virtual clock. BSY then stays high until it is
+switched on again, as ST's errata say that it may.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ BIDIMODE, BIDIOE, SPE = 1 << 15, 1 << 14, 1 << 6
 SET_UP = 1 << 9 | 1 << 8 | 3 << 3 | 1 << 2 | 3
 CYCLES_PER_BYTE = 8 * 16
 FRXTH_8_BITS = 1 << 12 | 7 << 8
-TXE, RXNE = 1 << 1, 1
+BSY, TXE, RXNE = 1 << 7, 1 << 1, 1
 READ = 0x80
 
 
@@ -64,15 +65,17 @@ class StmSpi(Peripheral):
         self._now = now
         self._received: deque[int] = deque()
         self._since = 0
+        self._seems_busy = False
         self.store(CR1)
         self.on(CR1, lambda: self[CR1], self._control)
         self.store(CR2, 0x700)
-        self.on(SR, lambda: TXE | RXNE * bool(self._received))
+        self.on(SR, lambda: TXE | RXNE * bool(self._received) | BSY * self._seems_busy)
 
     def reset(self) -> None:
         """Nothing received."""
         super().reset()
         self._received.clear()
+        self._seems_busy = False
 
     def _control(self, value: int) -> None:
         if value & ~(BIDIMODE | BIDIOE | SPE) != SET_UP or not value & BIDIMODE:
@@ -80,10 +83,13 @@ class StmSpi(Peripheral):
         before, self[CR1] = self[CR1], value
         was_receiving = before & (SPE | BIDIOE) == SPE
         if value & (SPE | BIDIOE) == SPE and not was_receiving:
-            self._since = self._now()
+            self._since, self._seems_busy = self._now(), False
         elif was_receiving and not value & SPE:
             for _ in range((self._now() - self._since) // CYCLES_PER_BYTE + 1):
                 self._received.append(self._bus.receive())
+            self._seems_busy = True
+        elif value & SPE:
+            self._seems_busy = False
 
     def read(self, offset: int, size: int) -> int:
         """Return a register; the data register a byte at a time."""

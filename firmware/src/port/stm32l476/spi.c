@@ -51,10 +51,13 @@ static void clock_one_byte(void) {
     interrupts_on();
 }
 
+/* BSY tells nothing here: it may stay high when the controller is switched off as a receiver (ST's
+ * errata for this SPI with FIFOs, "BSY bit may stay high"). The byte is whole when it is in the
+ * FIFO; reading it out lasts longer than the half clock that may be left. */
 bool spi_receive(uint8_t *data, size_t size) {
     for (; size > 0U; size--) {
         clock_one_byte();
-        if (!wait_for(SPI_SR_RXNE | SPI_SR_BSY, SPI_SR_RXNE))
+        if (!wait_for(SPI_SR_RXNE, SPI_SR_RXNE))
             return false;
         *data++ = SPI2_DR;
     }
