@@ -259,3 +259,11 @@ TEST(the_largest_negative_value_turns_to_the_rail) {
     tick(1);
     CHECK_EQUAL(INT16_MAX, sensor_get(&sensor, 0)->value[1]);
 }
+
+TEST(a_tick_that_was_kept_waiting_is_not_a_turn_of_the_counter_late) {
+    const uint32_t due = 0xFFFFFFF0U;
+    CHECK_EQUAL(due + SENSOR_TICK_US, sensor_next_tick(due, due + 3U));
+    CHECK_EQUAL(due + SENSOR_TICK_US, sensor_next_tick(due, due + SENSOR_TICK_US - 5U));
+    for (uint32_t late = SENSOR_TICK_US - 4U; late < 0x7FFF0000U; late += 1234567U)
+        CHECK_EQUAL(due + late + SENSOR_TICK_US, sensor_next_tick(due, due + late));
+}

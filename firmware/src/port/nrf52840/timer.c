@@ -38,7 +38,7 @@ bool timer_ticked(void) {
 
 void timer_interrupt(void) {
     TIMER0_EVENTS_COMPARE0 = 0U;
-    TIMER0_CC(0) = timer_next(TIMER0_CC(0), SENSOR_TICK_US);
+    TIMER0_CC(0) = sensor_next_tick(TIMER0_CC(0), timer_microseconds());
     ticked = true;
     link_event();
 }

@@ -46,7 +46,7 @@ bool timer_ticked(void) {
 
 void timer_interrupt(void) {
     TIM2_SR = 0U;
-    TIM2_CCR1 = timer_next(TIM2_CCR1, SENSOR_TICK_US);
+    TIM2_CCR1 = sensor_next_tick(TIM2_CCR1, timer_microseconds());
     ticked = true;
     link_event();
 }
