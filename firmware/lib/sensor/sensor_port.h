@@ -25,8 +25,8 @@ struct sensor_port {
     bool (*ticked)(void);
 };
 
-/* The count at which the tick after the one at `due` comes. A compare value that is past, or as good
- * as past, when it is set would be met a turn of the counter later, after 71 minutes: where a
+/* The count at which the tick after the one at `due` comes. A compare value that is past, or as
+ * good as past, when it is set would be met a turn of the counter later, after 71 minutes: where a
  * debugger or a long handler has kept a tick waiting, they begin anew. */
 static inline uint32_t sensor_next_tick(uint32_t due, uint32_t now) {
     enum { LEAST_US = 5 }; /* longer than it takes to set the value */
