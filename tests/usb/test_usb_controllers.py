@@ -150,6 +150,10 @@ GUSBCFG, GRSTCTL, DCTL, DCFG = OTG + 0x00C, OTG + 0x010, OTG + 0x804, OTG + 0x80
 DIEPCTL0, DIEPTSIZ0, FIFO0 = OTG + 0x900, OTG + 0x910, OTG + 0x1000
 DOEPCTL0, DOEPTSIZ0, GRXSTSP = OTG + 0xB00, OTG + 0xB10, OTG + 0x020
 DOEPINT0, STSPHSRX = OTG + 0xB08, 1 << 5
+DOEPCTL2, DOEPINT2, DOEPTSIZ2 = OTG + 0xB40, OTG + 0xB48, OTG + 0xB50
+EPENA, EPDIS, SNAK, STALL, EPDISD = 1 << 31, 1 << 30, 1 << 27, 1 << 21, 1 << 1
+BULK_OF_64 = 2 << 18 | 1 << 15 | 64
+GINTSTS, GONAKEFF, SGONAK, CGONAK = OTG + 0x014, 1 << 7, 1 << 9, 1 << 10
 ENABLE_PACKET = 1 << 31 | 1 << 26
 CLOCKS: dict[str, Write] = {
     "DBP": (PWR, 0x300),
@@ -210,6 +214,12 @@ class Tile:
             for _ in range(((entry >> 4 & 0x7FF) + 3) // 4):
                 self.read(FIFO0)
         return kinds
+
+    def expect(self) -> None:
+        """Open endpoint 2 OUT, and enable it for a packet."""
+        self.write(DOEPCTL2, BULK_OF_64 | SNAK)
+        self.write(DOEPTSIZ2, 1 << 19 | 64)
+        self.write(DOEPCTL2, BULK_OF_64 | ENABLE_PACKET)
 
     def give(self, data: bytes) -> None:
         """Put a packet into endpoint 0's FIFO."""
@@ -311,6 +321,43 @@ def enabled_for_nothing(tile: Tile) -> None:
     tile.write(DOEPCTL0, ENABLE_PACKET)
 
 
+def closed_under_way(tile: Tile) -> None:
+    tile.expect()
+    tile.write(DOEPCTL2, SNAK)
+
+
+def opened_anew_under_way(tile: Tile) -> None:
+    tile.expect()
+    tile.write(DOEPCTL2, BULK_OF_64 - 32 | SNAK)
+
+
+def stalled_under_way(tile: Tile) -> None:
+    tile.expect()
+    tile.write(DOEPCTL2, BULK_OF_64 | STALL)
+
+
+def disabled_while_others_take(tile: Tile) -> None:
+    tile.expect()
+    tile.write(DOEPCTL2, BULK_OF_64 | SNAK | EPDIS)
+
+
+def disabled_before_the_mark_is_popped(tile: Tile) -> None:
+    tile.expect()
+    tile.write(DCTL, SGONAK)
+    tile.write(DOEPCTL2, BULK_OF_64 | SNAK | EPDIS)
+
+
+def endpoint_0_disabled(tile: Tile) -> None:
+    tile.write(DCTL, SGONAK)
+    tile.take()
+    tile.write(DOEPCTL0, EPDIS)
+
+
+def nak_set_twice(tile: Tile) -> None:
+    tile.write(DCTL, SGONAK)
+    tile.write(DCTL, SGONAK)
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -322,6 +369,13 @@ def enabled_for_nothing(tile: Tile) -> None:
         (popped_with_words_unread, "not yet read"),
         (read_beyond, "beyond the packet"),
         (enabled_for_nothing, "for no packet"),
+        (closed_under_way, "2 is configured anew"),
+        (opened_anew_under_way, "2 is configured anew"),
+        (stalled_under_way, "2 OUT is stalled while"),
+        (disabled_while_others_take, "without the global NAK"),
+        (disabled_before_the_mark_is_popped, "without the global NAK"),
+        (endpoint_0_disabled, "0 OUT: disabled"),
+        (nak_set_twice, "though it is there"),
     ],
 )
 def test_the_tile_refuses_a_careless_driver(
@@ -337,6 +391,30 @@ def test_setups_need_a_count_and_room_in_the_tiles_fifo(tile: Tile) -> None:
     assert not tile.usb.setup(0, bytes(8)), "STUPCNT is 0"
     tile.write(DOEPTSIZ0, 3 << 29)
     assert [tile.usb.setup(0, bytes(8)) for _ in range(4)] == [True, True, True, False]
+
+
+def test_the_tile_ends_a_read_under_its_global_nak(tile: Tile) -> None:
+    """SETUPs are heard meanwhile; what came before the mark is popped before it."""
+    nak_mark, data, done = 1, 2, 3
+    tile.start()
+    tile.expect()
+    tile.write(DOEPTSIZ0, 3 << 29)
+    tile.write(DCTL, SGONAK)
+    assert tile.usb.token_out(0, 2, 0, b"late") is Nak
+    assert not tile.read(GINTSTS) & GONAKEFF, "its mark is still in the FIFO"
+    assert tile.take() == [nak_mark]
+    assert tile.read(GINTSTS) & GONAKEFF
+    assert tile.usb.setup(0, bytes(8))
+    tile.write(DOEPCTL2, BULK_OF_64 | SNAK | EPDIS)
+    assert tile.read(DOEPINT2) & EPDISD
+    assert not tile.read(DOEPCTL2) & (EPENA | EPDIS)
+    tile.write(DCTL, CGONAK)
+    assert not tile.read(GINTSTS) & GONAKEFF
+    tile.take()
+    tile.expect()
+    assert tile.usb.token_out(0, 2, 0, b"data") is None
+    tile.write(DCTL, SGONAK)
+    assert tile.take() == [data, done, nak_mark]
 
 
 def test_the_tiles_address_changes_after_the_status_stage(tile: Tile) -> None:
