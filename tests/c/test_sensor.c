@@ -174,6 +174,22 @@ TEST(a_fifo_that_ran_over_is_counted_and_placed) {
     CHECK_EQUAL(7, sensor.taken);
 }
 
+TEST(a_fifo_that_was_emptied_is_an_overrun_and_its_first_sample_is_not_used) {
+    begin();
+    CHECK(sensor_start(&sensor, 7));
+    tick(SENSOR_SETTLE + 4U);
+    overrun = true;
+    tick(0);
+    CHECK_EQUAL(1, sensor.overruns);
+    CHECK_EQUAL(0, sensor.bus_errors);
+    CHECK_EQUAL(1, sensor.breaks);
+    CHECK_EQUAL(4, sensor.gap);
+    tick(3);
+    CHECK_EQUAL(6, sensor.taken);
+    check_sample(4, SENSOR_SETTLE + 5);
+    CHECK_EQUAL(1, starts);
+}
+
 TEST(a_failed_transfer_starts_the_chip_anew) {
     begin();
     CHECK(sensor_start(&sensor, 7));
@@ -266,4 +282,35 @@ TEST(a_tick_that_was_kept_waiting_is_not_a_turn_of_the_counter_late) {
     CHECK_EQUAL(due + SENSOR_TICK_US, sensor_next_tick(due, due + SENSOR_TICK_US - 5U));
     for (uint32_t late = SENSOR_TICK_US - 4U; late < 0x7FFF0000U; late += 1234567U)
         CHECK_EQUAL(due + late + SENSOR_TICK_US, sensor_next_tick(due, due + late));
+}
+
+/* An LSM6DSM whose FIFO is full: FIFO_STATUS1 to 4, and what is written to FIFO_CTRL5. */
+static const uint8_t full_fifo[] = {0x00, 0x40, 4, 0};
+static uint8_t modes[4];
+static size_t mode_count;
+
+static bool read_full(uint8_t address, uint8_t *data, size_t size) {
+    if (address != 0x3A || size != sizeof full_fifo)
+        return false;
+    memcpy(data, full_fifo, sizeof full_fifo);
+    return true;
+}
+
+static bool write_mode(uint8_t address, uint8_t value) {
+    if (address != 0x0A || mode_count == sizeof modes)
+        return false;
+    modes[mode_count++] = value;
+    return true;
+}
+
+TEST(a_full_lsm6dsm_is_emptied_and_the_overrun_told) {
+    const struct sensor_port full = {.read = read_full, .write = write_mode};
+    struct sensor_level found;
+    mode_count = 0;
+    CHECK(sensor_lsm6dsm.level(&full, &found));
+    CHECK(found.overrun);
+    CHECK_EQUAL(0, found.samples);
+    CHECK_EQUAL(2, mode_count);
+    CHECK_EQUAL(0, modes[0]);
+    CHECK_EQUAL(0x26, modes[1]);
 }

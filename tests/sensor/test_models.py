@@ -95,14 +95,19 @@ def test_lsm6dsm_words_come_at_104_hz_rotation_first() -> None:
     assert chip.read(0x3C) == 4, "which word is next"
 
 
-def test_lsm6dsm_keeps_the_newest_samples_and_says_so() -> None:
+def test_lsm6dsm_full_is_2048_words_which_read_as_none_and_begin_amid_a_sample() -> None:
     time = Time()
     chip = started_lsm6dsm(time)
-    time.wait(400.5 / 104)
-    waiting = chip.read(0x3A) | (chip.read(0x3B) & 7) << 8
-    assert waiting == 6 * 341
-    assert chip.read(0x3B) & 1 << 6
-    assert words(chip, 0x3E, 6)[3:] == [59, -59, 118]
+    time.wait(341.5 / 104)
+    assert [chip.read(a) for a in (0x3A, 0x3B, 0x3C)] == [2046 & 0xFF, 2046 >> 8, 0]
+    time.wait(59 / 104)
+    assert [chip.read(a) for a in (0x3A, 0x3B, 0x3C)] == [0, 1 << 6, (6 * 400 - 2048) % 6]
+    # The oldest word is sample 58's y acceleration, of rotation x, y, z, acceleration x, y, z.
+    assert words(chip, 0x3E, 5) == [-58, 116, 3 * 59, -3 * 59, 5]
+    chip.write(0x0A, 0)
+    chip.write(0x0A, 0x26)
+    time.wait(1 / 104)
+    assert [chip.read(a) for a in (0x3A, 0x3B, 0x3C)] == [6, 0, 0]
 
 
 def test_lsm6dsm_answers_on_the_one_line_only_once_told() -> None:

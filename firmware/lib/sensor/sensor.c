@@ -163,6 +163,8 @@ static bool drain(struct sensor *sensor) {
     if (level.overrun && sensor->settle == 0U) {
         sensor->overruns++;
         note_break(sensor);
+        if (level.samples == 0U)
+            sensor->settle = 1U; /* the first one after the FIFO was switched is not to be used */
     }
     const uint32_t time = sensor->port->now();
     for (; level.samples > 0U; level.samples--) {

@@ -23,7 +23,7 @@ struct sensor_limits {
 
 struct sensor_level {
     uint16_t samples; /* that wait in the FIFO */
-    bool overrun;     /* older ones were overwritten */
+    bool overrun;     /* older ones were overwritten; no samples: the FIFO was emptied for it */
 };
 
 struct sensor_chip {
@@ -33,7 +33,11 @@ struct sensor_chip {
     uint32_t rate_millihertz; /* nominal; the chip's oscillator is its own */
     uint32_t test_gyro_udps;  /* per count in the self-test's modes */
     struct sensor_limits limits;
-    /* Board axis i is chip axis |axes[i]| (1 to 3), negated where negative. */
+    /* Board axis i is chip axis |axes[i]| (1 to 3), negated where negative. Every board's frame is
+     * the same, and right-handed: looked at from the side with the parts, the USB socket (the
+     * SensorTile's: its cradle's) up, x points right, y up, z at who looks. At rest the axis that
+     * points up reads +1 g; counterclockwise, seen from an axis' tip, is positive. How each chip
+     * sits is told where its `axes` are; neither has been seen on silicon. */
     int8_t axes[3];
     /* Make the registers readable and read WHO_AM_I. */
     bool (*identify)(const struct sensor_port *port, uint8_t *id);

@@ -91,15 +91,23 @@ static bool stop(const struct sensor_port *port) {
     return sensor_set(port, settings, sizeof settings / sizeof settings[0]);
 }
 
+/* Full, the FIFO holds 2,048 words, which are no whole samples: which word is next is then not
+ * known, and the count's 11 bits read as 0, full as it is. It is emptied, and begins anew. */
+static bool empty(const struct sensor_port *port) {
+    const struct sensor_setting settings[] = {{FIFO_CTRL5, FIFO_BYPASS},
+                                              {FIFO_CTRL5, FIFO_CONTINUOUS}};
+    return sensor_set(port, settings, sizeof settings / sizeof settings[0]);
+}
+
 static bool level(const struct sensor_port *port, struct sensor_level *level) {
     uint8_t status[4];
     if (!port->read(FIFO_STATUS1, status, sizeof status))
         return false;
     const unsigned words = status[0] | (unsigned)(status[1] & STATUS2_WORDS) << 8;
     const unsigned next = status[2] | (unsigned)(status[3] & 3U) << 8;
-    level->samples = (uint16_t)(words / WORDS_PER_SAMPLE);
     level->overrun = (status[1] & STATUS2_OVER_RUN) != 0;
-    return words == 0U || next == 0U;
+    level->samples = level->overrun ? 0U : (uint16_t)(words / WORDS_PER_SAMPLE);
+    return level->overrun ? empty(port) : words == 0U || next == 0U;
 }
 
 static bool take(const struct sensor_port *port, int16_t sample[SENSOR_VALUES]) {
@@ -113,8 +121,9 @@ static bool take(const struct sensor_port *port, int16_t sample[SENSOR_VALUES]) 
     return true;
 }
 
-/* The chip's axes are right-handed and are taken as they are: z out of the side that carries the
- * parts. The self-test's limits are the data sheet's (mechanical characteristics). */
+/* The chip's axes are right-handed and are taken as the board's (sensor_chip.h). How the chip is
+ * turned on the SensorTile is an assumption: no public source that says so was found.
+ * The self-test's limits are the data sheet's (mechanical characteristics). */
 const struct sensor_chip sensor_lsm6dsm = {
     .name = "LSM6DSM",
     .who_am_i = 0x6A,

@@ -97,9 +97,11 @@ static bool take(const struct sensor_port *port, int16_t sample[SENSOR_VALUES]) 
     return true;
 }
 
-/* The chip's axes are left-handed. Two of them change places and sign, as in the mapping that
- * Arduino's libraries know for this board: what comes out is right-handed, z out of the side that
- * carries the parts.
+/* The axes of accelerometer and gyroscope are left-handed (data sheet, figure 1). On the Nano 33
+ * BLE Sense x is taken to point away from the USB socket and y to the left, seen as sensor_chip.h
+ * says: a head tracker's firmware for this board (HeadTracker, its issue 123) negates x and finds
+ * it at the socket. Arduino's library for the LSM9DS1 turns nothing; its library for the Rev2's
+ * BMI270 turns that chip's right-handed axes by this same matrix, which is its own inverse.
  *
  * The data sheet gives no limits for the self-test. These are the ones that drivers in common use
  * hold it to, for ±245 dps; whether they fit, silicon must say. */

@@ -15,6 +15,9 @@ SW_RESET, IF_INC, SIM = 1, 1 << 2, 1 << 3
 CONTINUOUS_104_HZ = 4 << 3 | 6
 ODR_104_RANGE = 0x4C
 WORDS = 6
+#: Words of the FIFO (4 kbyte): no multiple of a sample's.
+PLACES = 2048
+COUNT_BITS = 0x7FF
 
 
 class Lsm6dsm(Imu):
@@ -56,14 +59,19 @@ class Lsm6dsm(Imu):
         return self.present and bool(self.registers[CTRL3_C] & SIM)
 
     def push(self, sample: Sample) -> None:
-        """Angular rate first."""
+        """Angular rate first. Once full, each word takes the oldest one's place.
+
+        That the pattern breaks is the worse of what the data sheet leaves open. That the count then
+        reads 0 has been measured on this family (NuttX's notes on the LSM6DS3TR-C).
+        """
         if self.registers[FIFO_CTRL5] != CONTINUOUS_104_HZ:
             return
-        if len(self._words) + WORDS > WORDS * self.fifo_samples:
-            self.overrun = True
-            for _ in range(WORDS):
+        for word in (*sample[3:], *sample[:3]):
+            if len(self._words) == PLACES:
                 self._words.popleft()
-        self._words.extend((*sample[3:], *sample[:3]))
+                self._next = (self._next + 1) % WORDS
+            self._words.append(word)
+        self.overrun = self.overrun or len(self._words) == PLACES
 
     def read(self, address: int) -> int:
         """Return a register; the second byte of a word takes it out of the FIFO."""
@@ -71,7 +79,7 @@ class Lsm6dsm(Imu):
         waiting = len(self._words)
         status = {
             FIFO_STATUS1: waiting & 0xFF,
-            FIFO_STATUS2: waiting >> 8 | self.overrun << 6 | (not waiting) << 4,
+            FIFO_STATUS2: (waiting & COUNT_BITS) >> 8 | self.overrun << 6 | (not waiting) << 4,
             FIFO_STATUS3: self._next,
             FIFO_STATUS4: 0,
         }
