@@ -11,7 +11,7 @@ from test_usb_boards import HELLO, INPUTS, LINK, Bench
 from hil.board import load_board
 from hil.emulator.machine import State
 from hil.emulator.stm32l476.usb import OtgFs
-from hil.emulator.stm32l476.usb_end import EPENA
+from hil.emulator.stm32l476.usb_end import EPDIS, EPENA, SNAK, XFRC
 from hil.emulator.usb_host import Stall, Task, UsbHost, request
 from hil.firmware.build import build
 from hil.wire import messages as msg
@@ -153,8 +153,19 @@ def test_a_packet_that_comes_as_a_halt_is_cleared_is_kept(
     """And the one behind it is not let in over it, which would be taken by the same interrupt."""
     first, second = (encode(Frame(LINK.TYPE, n, LINK.encode())) for n in (77, 78))
     taken = slip_in(reading, monkeypatch, first, second)
-    reading.do(reading.host.clear_halt(OUT))
-    assert taken == [True]
+    end, host = otg(reading)._out[OUT], reading.host
+    enable_out = end.enable_out
+
+    def send_at_once(value: int, all_nak: bool) -> None:
+        enable_out(value, all_nak)
+        if len(taken) == 1 and value & EPENA and not value & EPDIS:
+            host._toggles[OUT] = 0
+            taken.append(host._pump_out())
+
+    monkeypatch.setattr(end, "enable_out", send_at_once)
+    reading.do(host.clear_halt(OUT))
+    host._toggles[OUT] = end.toggle
+    assert taken == [True, True]
     assert sequences(reading.cable.to_host.take()) == [77, 78]
     assert works_on(reading)
 
@@ -163,11 +174,21 @@ def test_a_packet_that_comes_as_a_halt_is_cleared_is_kept(
 def test_a_packet_that_comes_as_its_endpoint_closes_ends_with_it(
     reading: Bench, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Half a frame: were it kept, the session after it would begin with an error."""
+    """Half a frame, which is not the next session's."""
     half = encode(Frame(HELLO.TYPE, 77, HELLO.encode()))[:-3]
     taken = slip_in(reading, monkeypatch, half)
+    end = otg(reading)._out[OUT]
+    enable_out, left = end.enable_out, []
+
+    def note(value: int, all_nak: bool) -> None:
+        if value == SNAK:
+            left.append(end.interrupts & XFRC)
+        enable_out(value, all_nak)
+
+    monkeypatch.setattr(end, "enable_out", note)
     reading.do(WAYS[way](reading.host))
     assert taken == [True]
+    assert left == [0], "closed once, with nothing left to be dealt with"
     assert works_on(reading)
 
 
