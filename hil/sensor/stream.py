@@ -62,12 +62,22 @@ def sensor_of(device: Device) -> msg.SensorReply:
         seen = f"; its WHO_AM_I is 0x{sensor.id:02X}" if sensor.id else ""
         raise DeviceError(
             f"the board's motion sensor ({clean(sensor.name, 40)}) does not answer{seen}: "
-            "is it this board, and whole? A power cycle may help"
+            f"{_silence(sensor)}"
         )
     units = (sensor.accel_unit,) * 3 + (sensor.gyro_unit,) * 3
     if not np.allclose(units, UNIT_PER_COUNT, rtol=1e-5):
         raise DeviceError(f"the sensor's counts are of other units: {units[0]:g} g, {units[3]:g}")
     return sensor
+
+
+def _silence(sensor: msg.SensorReply) -> str:
+    """Return the likely cause. USB ids and core of the Nano's two revisions are the same."""
+    if sensor.name == "LSM9DS1" and sensor.state == SensorState.ABSENT:
+        return (
+            "is it a Nano 33 BLE Sense Rev2? That has a BMI270, which is not driven; all but the "
+            "sensor works on it. On a first Nano 33 BLE Sense, a power cycle may help"
+        )
+    return "is it this board, and whole? A power cycle may help"
 
 
 def self_test(device: Device) -> Iterator[msg.SensorTestReply]:
