@@ -286,13 +286,16 @@ TEST(a_tick_that_was_kept_waiting_is_not_a_turn_of_the_counter_late) {
 
 /* An LSM6DSM whose FIFO is full: FIFO_STATUS1 to 4, and what is written to FIFO_CTRL5. */
 static const uint8_t full_fifo[] = {0x00, 0x40, 4, 0};
+static bool is_driven;
 static uint8_t modes[4];
 static size_t mode_count;
 
 static bool read_full(uint8_t address, uint8_t *data, size_t size) {
     if (address != 0x3A || size != sizeof full_fifo)
         return false;
-    memcpy(data, full_fifo, sizeof full_fifo);
+    memset(data, 0xFF, size);
+    if (is_driven)
+        memcpy(data, full_fifo, sizeof full_fifo);
     return true;
 }
 
@@ -307,6 +310,10 @@ TEST(a_full_lsm6dsm_is_emptied_and_the_overrun_told) {
     const struct sensor_port full = {.read = read_full, .write = write_mode};
     struct sensor_level found;
     mode_count = 0;
+    is_driven = false; /* a line that nobody drives is no overrun */
+    CHECK(!sensor_lsm6dsm.level(&full, &found));
+    CHECK_EQUAL(0, mode_count);
+    is_driven = true;
     CHECK(sensor_lsm6dsm.level(&full, &found));
     CHECK(found.overrun);
     CHECK_EQUAL(0, found.samples);

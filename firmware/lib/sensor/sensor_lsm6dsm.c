@@ -44,7 +44,8 @@ enum {
     FIFO_BYPASS = 0,
     FIFO_CONTINUOUS = 4 << 3 | 6, /* at 104 Hz */
     STATUS2_OVER_RUN = 1 << 6,
-    STATUS2_WORDS = 7 /* the count's upper bits */
+    STATUS2_WORDS = 7,  /* the count's upper bits */
+    STATUS4_ZERO = 0xFC /* set only where nobody drives the line */
 };
 
 #define WORDS_PER_SAMPLE 6U
@@ -101,7 +102,7 @@ static bool empty(const struct sensor_port *port) {
 
 static bool level(const struct sensor_port *port, struct sensor_level *level) {
     uint8_t status[4];
-    if (!port->read(FIFO_STATUS1, status, sizeof status))
+    if (!port->read(FIFO_STATUS1, status, sizeof status) || (status[3] & STATUS4_ZERO) != 0U)
         return false;
     const unsigned words = status[0] | (unsigned)(status[1] & STATUS2_WORDS) << 8;
     const unsigned next = status[2] | (unsigned)(status[3] & 3U) << 8;
