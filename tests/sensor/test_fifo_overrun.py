@@ -1,4 +1,4 @@
-"""The sensor's FIFO runs over while the main loop is kept: the firmware begins anew and says so.
+"""The sensor's FIFO runs over, as where the main loop is kept: told once, and the stream goes on.
 
 The machine runs in this process, so that the emulated chip can be given samples in one go. What a
 full FIFO of the SensorTile's chip looks like is in test_models.py.
@@ -20,7 +20,7 @@ from hil.wire.frame import Decoder, Frame, encode
 
 #: Sample n of the board: n in every place.
 COUNTING = Feed(b"".join(struct.pack("<6h", *[n] * 6) for n in range(1000)))
-#: 1000 and more: no sample of `COUNTING`, and more of them than either FIFO holds.
+#: Samples between two looks of the firmware: more than either FIFO holds.
 LOST = 400
 
 Reply = TypeVar("Reply", msg.SensorReply, msg.SensorStartReply, msg.SensorSamplesReply)
