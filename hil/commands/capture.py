@@ -32,6 +32,11 @@ MAX_SECONDS: Final = 3600
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     attach.add_arguments(parser)
+    parser.add_argument(
+        "--feed-all",
+        action="store_true",
+        help="feed every window under --label (default: only those of the class of that name)",
+    )
     parser.add_argument("--label", help="what the motion is: the class to learn")
     parser.add_argument("--subject", help="whose motion it is: training keeps people apart")
     parser.add_argument(
@@ -64,7 +69,8 @@ def execute(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it keeps what is
     say = _Say(args.json)
     board = load_board(args.board)
-    motion = attach.Motion(args.feed, args.label, real_time=not args.fast)
+    label = None if args.feed_all else args.label
+    motion = attach.Motion(args.feed, label, real_time=not args.fast)
     if not args.self_test:
         _check(args)
     wanted = Wanted(args.backend, args.port, args.via)
@@ -75,6 +81,8 @@ def execute(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.label is None or args.subject is None:
         raise InputError("--label and --subject say what is recorded, and of whom")
+    if args.feed_all and args.feed is None:
+        raise InputError("--feed-all says what --feed feeds: give --feed FILE.npz")
     dataset.check_name("label", args.label)
     dataset.check_name("subject", args.subject)
     if not dataset.MIN_SECONDS <= args.seconds <= MAX_SECONDS:

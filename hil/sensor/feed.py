@@ -25,27 +25,33 @@ from hil.vectors import Vectors, load_vectors
 def feed_samples(path: Path, board: Board, label: str | None = None) -> NDArray[np.int16]:
     """Return int16 [n, 6]: the windows of a set at the rate of the board's sensor.
 
-    label: only windows of this class, where the set has it. Raises InputError for vectors of other
-    channels or units.
+    label: only windows of this class; None: all of them. Raises InputError for vectors of other
+    channels or units, and for a class that they have no window of.
     """
     vectors = load_vectors(path)
     if vectors.manifest.channels != CHANNELS or not np.allclose(
         vectors.manifest.unit_per_count, UNIT_PER_COUNT, rtol=1e-5
     ):
         raise InputError(f"{clean(str(path), 300)}: not of this sensor's channels and units")
-    samples = _chosen(vectors, label).reshape(-1, len(CHANNELS)).astype(np.float64)
+    samples = _chosen(path, vectors, label).reshape(-1, len(CHANNELS)).astype(np.float64)
     times = np.arange(len(samples)) / vectors.manifest.rate_hz
     moved = np.rint(resample(times, samples, board.facts.sensor_hz))
     # One count less than int16 holds: a chip mounted the other way round cannot say −32768.
     return np.clip(moved, -RAIL, RAIL).astype(np.int16)
 
 
-def _chosen(vectors: Vectors, label: str | None) -> NDArray[np.int16]:
-    classes = vectors.manifest.classes
-    if label is None or label not in classes:
+def _chosen(path: Path, vectors: Vectors, label: str | None) -> NDArray[np.int16]:
+    if label is None:
         return vectors.raw
-    chosen = vectors.raw[vectors.label == classes.index(label)]
-    return chosen if len(chosen) else vectors.raw
+    classes = vectors.manifest.classes
+    held = [name for number, name in enumerate(classes) if np.any(vectors.label == number)]
+    if label not in held:
+        names = ", ".join(clean(name, 40) for name in held)
+        raise InputError(
+            f"{clean(str(path), 300)}: no windows of class {clean(label, 40)!r}, only of {names}; "
+            "--feed-all feeds them all under that label"
+        )
+    return vectors.raw[vectors.label == classes.index(label)]
 
 
 @contextmanager

@@ -181,6 +181,7 @@ UNFED = "--feed and --fast need --backend embedded"
     [
         (["--label", "a/b"], "--label 'a/b': at most 40 letters"),
         (["--label", ""], "--label '': at most 40"),
+        (["--label", "row"], f"{VECTORS}: no windows of class 'row', only of PEN, FEL, ROW; "),
         (["--subject", "../x"], "--subject '../x': at most 40"),
         (["--seconds", "0.1"], "--seconds 0.1: from 0.5 to 3600"),
         (["--seconds", "nan"], "--seconds nan: from 0.5 to 3600"),
