@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
+from board_bench import HELLO, INPUTS, LINK, Bench
 from elftools.elf.elffile import ELFFile
 from usb_rules import configuration_problems, device_problems, string_problems, text
 
@@ -18,8 +19,7 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.board import Board, load_board
 from hil.device import Device
 from hil.emulator.chip import ResetKind
-from hil.emulator.image import load_image
-from hil.emulator.machine import Machine, Options, State, chip_memory
+from hil.emulator.machine import State
 from hil.emulator.usb_host import Data, StalledError, Task, UsbHost, request
 from hil.firmware.build import build
 from hil.ports import MAKER
@@ -27,7 +27,6 @@ from hil.wire import messages as msg
 from hil.wire.frame import Decoder, Frame, encode
 
 BOARDS = ("nano33", "sensortile")
-INPUTS = [random.Random(i).randbytes(300) for i in range(20)]
 
 
 @pytest.fixture(scope="module", params=BOARDS)
@@ -40,44 +39,6 @@ def elf(board: Board) -> Path:
     return build(board, None)
 
 
-class Bench:
-    """A board's machine with its cable; `do` runs a task of the host's to its end."""
-
-    def __init__(self, board: Board, elf: Path) -> None:
-        chip = board.facts.chip
-        self.machine = Machine(chip, load_image(elf, *chip_memory(chip)), Options(seed=1))
-        self.cable = self.machine.cable
-
-    @property
-    def host(self) -> UsbHost:
-        return self.cable.host
-
-    def run(self) -> None:
-        for _ in range(100):
-            if self.machine.run(10**7) is State.ASLEEP:
-                break
-        assert not self.machine.crashes, str(self.machine.crashes[-1])
-
-    def plug(self) -> None:
-        self.run()
-        self.cable.plug(True)
-        self.run()
-        assert self.cable.error is None
-        assert self.host.streams
-
-    def do(self, task: Task) -> None:
-        self.host.start(task)
-        self.run()
-        assert not self.host.is_busy
-
-    def ask(self, line: object, *requests: object) -> list[Frame]:
-        """Send requests over a line (the cable or the UART); return the answers from it."""
-        data = b"".join(encode(Frame(r.TYPE, i, r.encode())) for i, r in enumerate(requests))
-        line.from_host.push(data)
-        self.run()
-        return [f for f in Decoder(4096).feed(line.to_host.take()) if isinstance(f, Frame)]
-
-
 @pytest.fixture
 def bench(board: Board, elf: Path) -> Bench:
     return Bench(board, elf)
@@ -87,9 +48,6 @@ def bench(board: Board, elf: Path) -> Bench:
 def plugged(bench: Bench) -> Bench:
     bench.plug()
     return bench
-
-
-HELLO, LINK = msg.HelloRequest(1), msg.LinkRequest()
 
 
 def test_without_a_cable_the_uart_serves(bench: Bench) -> None:
@@ -485,104 +443,3 @@ def test_a_byte_over_usb_costs_fewer_instructions_than_over_the_uart(
     finally:
         uart.close()
     assert spent[1] < spent[0]
-
-
-@pytest.fixture
-def nano() -> Bench:
-    nano = load_board("nano33")
-    return Bench(nano, build(nano, None))
-
-
-def test_the_nano_comes_up_though_its_hidden_registers_were_left_open(nano: Bench) -> None:
-    """As by a bootloader that wrote the key once."""
-    nano.machine.bus.write(0x4006EC00, 4, 0x9375)
-    nano.plug()
-
-
-def test_a_setup_that_comes_while_another_is_read_is_the_one_that_counts(
-    nano: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The nRF52840 has one place for them, and half of each is no request."""
-    nano.plug()
-    host, usb = nano.host, nano.cable.controller
-    halves, read = [request(2, 3, 0, 0x81), request(0x82, 0, 0, 0x82, 2)], usb.read
-
-    def reads(offset: int, size: int) -> int:
-        if offset == 0x480 + 4 * 4 and len(halves) == 1:
-            assert host.port.setup(host._address, halves.pop())
-        return read(offset, size)
-
-    monkeypatch.setattr(usb, "read", reads)
-    assert host.port.setup(host._address, halves.pop(0))
-    usb.update()
-    nano.run()
-    assert not halves
-    assert host.port.token_in(host._address, 0) == Data(1, bytes(2))
-
-
-def test_the_nano_shows_itself_once_usb_s_regulator_is_ready(nano: Bench) -> None:
-    """VBUS is there at the start already; the regulator needs some milliseconds."""
-    nano.machine.chip.settle = lambda: None  # type: ignore[method-assign]
-    nano.cable.plug(True)
-    nano.run()
-    assert not nano.cable.controller.port.attached
-    assert nano.ask(nano.machine.core.uart, HELLO)
-    del nano.machine.chip.settle
-    nano.run()
-    assert nano.host.streams
-
-
-def test_pulled_before_the_packet_that_came_is_seen(nano: Bench) -> None:
-    """POWER's handler comes before USBD's, which then finds its controller switched off."""
-    nano.plug()
-    assert nano.ask(nano.cable, HELLO)
-    nano.cable.from_host.push(encode(Frame(LINK.TYPE, 1, LINK.encode())))
-    assert nano.cable.step()
-    nano.cable.plug(False)
-    nano.run()
-    assert nano.ask(nano.machine.core.uart, HELLO)
-
-
-def test_pulled_before_the_setup_that_came_is_seen(nano: Bench) -> None:
-    """Nor is it answered when the cable is in again."""
-    nano.plug()
-    assert nano.host.port.setup(nano.host._address, request(0x80, 8, 0, 0, 1))
-    nano.cable.controller.update()
-    nano.cable.plug(False)
-    nano.run()
-    assert nano.ask(nano.machine.core.uart, HELLO)
-    nano.plug()
-    assert nano.ask(nano.cable, HELLO)
-
-
-@pytest.fixture
-def tile() -> Bench:
-    tile = load_board("sensortile")
-    return Bench(tile, build(tile, None))
-
-
-def serves_over_its_uart(bench: Bench) -> bool:
-    """Whether it says hello there, with a cable in that leads nowhere."""
-    bench.cable.plug(True)
-    bench.run()
-    assert not bench.cable.controller.port.attached
-    return len(bench.ask(bench.machine.core.uart, HELLO)) == 1
-
-
-def test_without_its_crystal_the_sensortile_serves_over_its_uart(
-    tile: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tile.machine.chip, "settle", lambda: None)
-    assert serves_over_its_uart(tile)
-
-
-def test_a_controller_that_does_not_answer_is_given_up(
-    tile: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Other emulators have the crystal, perhaps, and nothing behind the controller's address."""
-    monkeypatch.setattr(tile.cable.controller, "read", lambda _offset, _size: 0)
-    monkeypatch.setattr(tile.cable.controller, "write", lambda _offset, _size, _value: None)
-    tile.run()
-    assert serves_over_its_uart(tile)
-    # 10,000 looks at it, and the start of the firmware: far from a second of the core's time.
-    assert tile.machine.core.instructions < 1_000_000

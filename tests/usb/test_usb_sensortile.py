@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_usb_boards import HELLO, INPUTS, LINK, Bench
+from board_bench import HELLO, INPUTS, LINK, Bench
 
 from hil.board import load_board
 from hil.emulator.machine import State
@@ -231,3 +231,30 @@ def test_a_crystal_that_starts_amid_an_inference_costs_it_next_to_nothing(
     tile.cable.plug(True)
     tile.run()
     assert works_on(tile)
+
+
+def serves_over_its_uart(bench: Bench) -> bool:
+    """Whether it says hello there, with a cable in that leads nowhere."""
+    bench.cable.plug(True)
+    bench.run()
+    assert not bench.cable.controller.port.attached
+    return len(bench.ask(bench.machine.core.uart, HELLO)) == 1
+
+
+def test_without_its_crystal_the_sensortile_serves_over_its_uart(
+    tile: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tile.machine.chip, "settle", lambda: None)
+    assert serves_over_its_uart(tile)
+
+
+def test_a_controller_that_does_not_answer_is_given_up(
+    tile: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other emulators have the crystal, perhaps, and nothing behind the controller's address."""
+    monkeypatch.setattr(tile.cable.controller, "read", lambda _offset, _size: 0)
+    monkeypatch.setattr(tile.cable.controller, "write", lambda _offset, _size, _value: None)
+    tile.run()
+    assert serves_over_its_uart(tile)
+    # 10,000 looks at it, and the start of the firmware: far from a second of the core's time.
+    assert tile.machine.core.instructions < 1_000_000
