@@ -107,8 +107,8 @@ class _Say:
 
 def _record(args: argparse.Namespace, target: Target, say: _Say) -> int:
     sensor = sensor_of(target.device)
-    what = f"{args.board}{', emulated' if target.emulated else ''}, {clean(sensor.name, 40)}"
-    dataset.open_dataset(args.out, f"tinyhil capture: {what}")
+    what = f"{args.board}, {clean(sensor.name, 40)}"
+    dataset.open_dataset(args.out, what, emulated=target.emulated)
     for recorded in dataset.finish_interrupted(args.out):
         _tell(recorded, sensor, say, "left by an interrupted capture")
     folder = dataset.folder_of(args.out, args.label, args.subject)

@@ -4,6 +4,9 @@ While a recording runs, each sample goes at once, as it came, to a file beside t
 become: `.NAME.csv.part`. When it ends, be it by Ctrl-C or an unplugged cable, the samples get their
 times (resample.py) and are written as NAME.csv, which appears whole or not at all. What a killed
 program has left is finished by the next one.
+
+Several programs may record into one set. A name belongs to who holds the lock on its part, from
+before its first sample until the part is gone: only the holder writes NAME.csv.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +37,9 @@ MAX_PART_BYTES: Final = 64 * 2**20
 #: As pipeline/data/csv.py allows them.
 NAME: Final = re.compile(r"\w[\w .-]{0,39}")
 DESCRIPTION: Final = "dataset.json"
+#: How a set's `source` begins: what an emulated sensor gave is never mixed with a board's.
+MADE: Final = "tinyhil capture: "
+EMULATED: Final = MADE + "emulated, "
 
 
 @dataclass(frozen=True)
@@ -46,30 +53,39 @@ class Recorded:
     clipped: float
 
 
-def open_dataset(folder: Path, source: str) -> None:
+def open_dataset(folder: Path, what: str, *, emulated: bool) -> None:
     """Make the data set, or check that one which is there is of this kind.
 
-    Raises InputError: of other units or another rate, or not to be written.
+    what: board and sensor. Raises InputError: of other units or another rate, emulated where this
+    is real or real where this is emulated, or not to be written.
     """
     path = folder / DESCRIPTION
+    fields = {"rate_hz": RATE_HZ, "accelerometer": "g", "gyroscope": "rad/s"}
     if not path.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{clean(str(folder), 300)}: {error.strerror or error}") from None
-        fields = {
-            "rate_hz": RATE_HZ, "accelerometer": "g", "gyroscope": "rad/s", "source": source,
-        }  # fmt: skip
-        write_file(path, json.dumps(fields, indent=1) + "\n")
+        source = (EMULATED if emulated else MADE) + what
+        write_file(path, json.dumps({**fields, "source": source}, indent=1) + "\n")
         return
     found = read_json(path)
-    wanted: dict[str, object] = {"rate_hz": RATE_HZ, "accelerometer": "g", "gyroscope": "rad/s"}
-    for key, value in wanted.items():
+    if not isinstance(found, dict):
+        raise InputError(f"{clean(str(path), 300)}: not a data set's description")
+    for key, value in fields.items():
         if found.get(key) != value:
             raise InputError(
                 f"{clean(str(path), 300)}: {key} is {clean(str(found.get(key)), 40)}, "
                 f"recordings are made with {value}; choose another --out"
             )
+    kinds = ("real", "emulated")
+    # Older sets name the board before it.
+    is_emulated = re.match(rf"{MADE}(\w+, )?emulated, ", str(found.get("source", ""))) is not None
+    if is_emulated != emulated:
+        raise InputError(
+            f"{clean(str(path), 300)}: a data set of {kinds[is_emulated]} sensors takes no "
+            f"recordings of {kinds[emulated]} ones; choose another --out"
+        )
 
 
 def check_name(what: str, name: str) -> str:
@@ -85,10 +101,7 @@ class Recording:
     def __init__(self, folder: Path, stem: str, nominal_hz: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._nominal_hz = nominal_hz
-        self._path = _free(folder, stem)
-        self._part = _part_of(self._path)
-        self._file: IO[str] = self._part.open("x", encoding="ascii")
-        fcntl.flock(self._file, fcntl.LOCK_EX)  # until it is closed, or its program ends
+        self._part, self._file = _claim(folder, stem)
         self._file.write(f"{nominal_hz!r}\n")
 
     def add(self, batch: Batch) -> None:
@@ -99,8 +112,9 @@ class Recording:
 
     def finish(self) -> Recorded | None:
         """Write the recording; None: it was too short and is gone."""
-        self._file.close()
-        return _finish(self._part)
+        with self._file:  # locked until it is closed
+            self._file.flush()
+            return _finish(self._part)
 
 
 def finish_interrupted(root: Path) -> list[Recorded]:
@@ -108,25 +122,46 @@ def finish_interrupted(root: Path) -> list[Recorded]:
 
     What another program is recording at this moment is left to it.
     """
-    found = [part for part in sorted(root.glob("*/*/.*.csv.part")) if not _is_recorded(part)]
-    return [recorded for part in found if (recorded := _finish(part)) is not None]
-
-
-def _is_recorded(part: Path) -> bool:
-    """Whether a running program holds it."""
-    with part.open("rb") as file:
+    found = []
+    for part in sorted(root.glob("*/*/.*.csv.part")):
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+            file = part.open("r+b")
+        except FileNotFoundError:  # its program has finished it meanwhile
+            continue
+        with file:
+            if _lock(file, part, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                recorded = _finish(part)
+                found += [] if recorded is None else [recorded]
+    return found
+
+
+def _claim(folder: Path, stem: str) -> tuple[Path, IO[str]]:
+    """Return a new part, locked, of a name that nobody has."""
+    while True:
+        part = _part_of(_free(folder, stem))
+        try:
+            file = part.open("x", encoding="ascii")
+        except FileExistsError:  # another program was faster
+            continue
+        if _lock(file, part, fcntl.LOCK_EX):
+            return part, file
+        file.close()  # another program took it, still empty, for one that was left
+
+
+def _lock(file: IO[Any], part: Path, how: int) -> bool:
+    """Lock an open part; False: another program holds it, or has finished it before."""
+    try:
+        fcntl.flock(file, how)
+        return os.path.samestat(os.fstat(file.fileno()), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def _free(folder: Path, stem: str) -> Path:
     number = 1
     while True:
         path = folder / f"{stem}-{number:03d}.csv"
-        if not path.exists() and not _part_of(path).exists():
+        if not os.path.lexists(path) and not os.path.lexists(_part_of(path)):
             return path
         number += 1
 
@@ -135,19 +170,40 @@ def _part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+def _path_of(part: Path) -> Path:
+    return part.with_name(part.name.removeprefix(".").removesuffix(".part"))
+
+
 def _finish(part: Path) -> Recorded | None:
-    path = part.with_name(part.name.removeprefix(".").removesuffix(".part"))
+    """Write the recording of a part whose lock is held, and remove the part."""
+    path = _path_of(part)
     taken, values, nominal_hz = _read_part(part)
     times, rate = fit_times(taken, nominal_hz)
     seconds = len(values) / rate if len(values) else 0.0
     if seconds < MIN_SECONDS or times[-1] - times[0] < MIN_SECONDS:
         part.unlink()
         return None
-    if not path.exists():
-        write_file(path, _csv(times - times[0], values))
+    path = _write(path, _csv(times - times[0], values))
     part.unlink()
     clipped = float(np.mean(np.any(np.abs(values.astype(np.int32)) >= RAIL, axis=1)))
     return Recorded(path, len(values), seconds, rate, clipped)
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a recording, under the next free name where its own is taken; return where it is."""
+    if not os.path.lexists(path):
+        write_file(path, text)
+        return path
+    # Written already, by a program that was killed before it had removed the part?
+    for there in sorted(path.parent.glob("*.csv")):
+        if there.is_file() and there.stat().st_size == len(text) and there.read_text() == text:
+            return there
+    part, file = _claim(path.parent, path.stem.rpartition("-")[0] or path.stem)
+    with file:
+        free = _path_of(part)
+        write_file(free, text)
+        part.unlink()
+    return free
 
 
 def _read_part(part: Path) -> tuple[NDArray[np.int64], NDArray[np.int16], float]:

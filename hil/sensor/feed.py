@@ -51,7 +51,8 @@ def _chosen(path: Path, vectors: Vectors, label: str | None) -> NDArray[np.int16
             f"{clean(str(path), 300)}: no windows of class {clean(label, 40)!r}, only of {names}; "
             "--feed-all feeds them all under that label"
         )
-    return vectors.raw[vectors.label == classes.index(label)]
+    chosen: NDArray[np.int16] = vectors.raw[vectors.label == classes.index(label)]
+    return chosen
 
 
 @contextmanager
