@@ -19,6 +19,7 @@ import pytest
 import serial
 from elftools.elf.elffile import ELFFile
 from fake_device import MODEL
+from mishaps import Listed, before_write
 
 from hil.backend import hardware, serial_transport
 from hil.backend.base import Transport
@@ -26,7 +27,7 @@ from hil.backend.embedded import EmbeddedBackend
 from hil.backend.hardware import HardwareBackend
 from hil.board import Board, load_board
 from hil.device import Device
-from hil.errors import LinkError, NoAnswerError
+from hil.errors import LinkError
 from hil.firmware.build import build
 from hil.record import Run
 from hil.report.page import render
@@ -73,18 +74,16 @@ class Loop:
         self._backend.request("poke", address=self.address, data=self._code)
 
 
-def before_write(transport: Transport, at: int, event: Callable[[], None]) -> None:
-    """Let `event` happen before the `at`th write."""
-    write, left = transport.write, at
+def take_out_on_revival(backend: EmbeddedBackend | HardwareBackend, loop: Loop) -> None:
+    revive = backend.revive
 
-    def counted(data: bytes) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            event()
-        write(data)
+    def revive_and_mend(error: LinkError) -> Transport:
+        try:
+            return revive(error)
+        finally:
+            loop.take_out()
 
-    transport.write = counted  # type: ignore[method-assign]
+    backend.revive = revive_and_mend  # type: ignore[method-assign]
 
 
 def measure(board: Board, via: str, job: Job, hangs_at: int) -> tuple[Run, list[str], int]:
@@ -93,15 +92,7 @@ def measure(board: Board, via: str, job: Job, hangs_at: int) -> tuple[Run, list[
     transport = backend.open(board, elf, None)
     try:
         loop = Loop(backend, elf)
-        revive = backend.revive
-
-        def revive_and_mend(error: LinkError) -> Transport:
-            try:
-                return revive(error)
-            finally:
-                loop.take_out()
-
-        backend.revive = revive_and_mend  # type: ignore[method-assign]
+        take_out_on_revival(backend, loop)
         device = Device(transport, patience=PATIENCE_S)
         target = Target(board, backend, device, device.identify(), elf)
         before_write(transport, hangs_at, loop.plant)
@@ -231,21 +222,6 @@ class EmulatedPort:
 
 
 @dataclass
-class Listed:
-    """A port as pyserial lists it."""
-
-    vid: int | None
-    pid: int | None
-    device: str = "/dev/emulated"
-    serial_number: str = "ABC"
-    location: str | None = None
-    description: str = "board"
-    manufacturer: str | None = None
-    product: str | None = None
-    interface: str | None = None
-
-
-@dataclass
 class Rescued:
     """A device behind the hardware back end, which is a port with an emulated board behind it."""
 
@@ -283,15 +259,7 @@ def rescued(
     try:
         transport = backend.open(board, None, "/dev/emulated")
         loop = Loop(emulated, build(board, None))
-        revive = backend.revive
-
-        def revive_and_mend(error: LinkError) -> Transport:
-            try:
-                return revive(error)
-            finally:
-                loop.take_out()
-
-        backend.revive = revive_and_mend  # type: ignore[method-assign]
+        take_out_on_revival(backend, loop)
         rescuer = Rescuer(backend, lambda _: None)
         device = Device(transport, timeout=PATIENCE_S / 4, patience=PATIENCE_S)
         yield Rescued(device, rescuer, loop, opened)
@@ -340,75 +308,3 @@ def test_a_board_that_takes_no_more_bytes_hangs(
     assert fault is not None
     assert fault.pc == bench.loop.address
     assert len(bench.opened) == (2 if discards else 3)
-
-
-# What a Nano's bootloader may do to a restart
-
-
-class Nano:
-    """A Nano on USB that heeds no break: touched, it is in its bootloader until that hears K#."""
-
-    def __init__(self, refusals: int) -> None:
-        self.program, self.bootloader = (Listed(*ids) for ids in load_board("nano33").usb_ids)
-        self.bootloader.device = "/dev/bootloader"
-        self.listed = self.program
-        self.refusals = refusals
-
-    def touch(self, _board: object, _device: object) -> Any:
-        self.listed = self.bootloader
-        return hardware.in_bootloader(load_board("nano33"))[0]
-
-    def open(self, port: str, *_: object, **__: object) -> Any:
-        if port != self.listed.device:
-            raise serial.SerialException(2, "could not open port")
-        if port == self.bootloader.device:
-            self.refusals -= 1
-            if self.refusals >= 0:
-                raise serial.SerialException(13, "Permission denied")
-        return self
-
-    in_waiting = 0
-
-    def read(self, _size: int) -> bytes:
-        time.sleep(0.001)
-        return b""
-
-    def write(self, data: bytes) -> None:
-        assert data == b"K#"
-        self.listed = self.program
-
-    def send_break(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def revived(nano: Nano, monkeypatch: pytest.MonkeyPatch) -> Transport:
-    for name in ("POLL_S", "LEAVE_S"):
-        monkeypatch.setattr(hardware, name, 0.01)
-    monkeypatch.setattr(serial_transport, "BREAK_GAP_S", 0.01)
-    for name in ("BOOTLOADER_S", "REPLUG_S"):
-        monkeypatch.setattr(hardware, name, 0.5)
-    monkeypatch.setattr(serial, "serial_for_url", nano.open)
-    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [nano.listed])
-    monkeypatch.setattr("hil.upload.port.find_bootloader", nano.touch)
-    backend = HardwareBackend()
-    backend.open(load_board("nano33"), None, nano.program.device)
-    return backend.revive(NoAnswerError("no answer for 10 s"))
-
-
-def test_a_bootloaders_port_that_opens_late_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    nano = Nano(refusals=3)
-    assert revived(nano, monkeypatch) is not None
-    assert nano.listed is nano.program
-    assert nano.refusals < 0
-
-
-def test_a_board_left_in_its_bootloader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = r"is in its bootloader \(/dev/bootloader.*: press its reset button once, then try again"
-    with pytest.raises(LinkError, match=said) as caught:
-        revived(Nano(refusals=10**6), monkeypatch)
-    assert "\n" not in str(caught.value)

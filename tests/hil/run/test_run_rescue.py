@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_device import MODEL
+from mishaps import before_write
 
 from hil.backend import hardware
 from hil.backend.hardware import HardwareBackend
@@ -91,16 +92,7 @@ def measure(usb: Usb, job: Job, at: int, event: Callable[[], None]) -> tuple[Run
     """Run on the board; `event` happens before its `at`th write."""
     backend, said = HardwareBackend(), list[str]()
     transport = backend.open(BOARD, None, usb.ports[-1].device)
-    write, left = transport.write, at
-
-    def counted(data: bytes) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            event()
-        write(data)
-
-    transport.write = counted  # type: ignore[method-assign]
+    before_write(transport, at, event)
     device = Device(transport, patience=0.5)
     target = Target(BOARD, backend, device, device.identify(), None)
     try:
