@@ -64,7 +64,8 @@ def compile_sketch(sketch: Path, c: list[str], cpp: list[str], out: Path) -> lis
 
 
 @pytest.fixture(scope="module")
-def program(sketch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(sketch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `main`, the sketch as a core runs it, and of `gone`."""
     out = tmp_path_factory.mktemp("objects")
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     cc = ["gcc", "-std=c11", "-ffp-contract=off", *WARNINGS, *sanitizers]
@@ -75,10 +76,25 @@ def program(sketch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     cpp = ["g++", *CPP, *sanitizers, "-include", str(out / "uid.h")]
     objects = compile_sketch(sketch, cc, cpp, out)
-    core = [*cpp, "-fexceptions", f"-I{STAND_IN}", str(STAND_IN / "core.cpp")]
-    command = [*core, *map(str, objects), "-o", str(out / "sketch")]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return out / "sketch"
+    include = [f"-I{d}" for d in (STAND_IN, sketch, LIBRARY / "arduino", LIBRARY / "wire")]
+    for name in ("main", "gone"):
+        sources = [str(STAND_IN / "core.cpp"), str(STAND_IN / f"{name}.cpp")]
+        command = [*cpp, "-fexceptions", *include, *sources, *map(str, objects)]
+        command += ["-o", str(out / name)]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def program(programs: Path) -> Path:
+    return programs / "main"
+
+
+def test_a_host_that_goes_away_does_not_hang_the_sketch(programs: Path) -> None:
+    done = subprocess.run(
+        [programs / "gone"], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, f"gone.cpp:{done.returncode} {done.stderr}"
 
 
 @pytest.fixture

@@ -96,7 +96,8 @@ void link_counts(wire_link_reply *reply) {
 
 } // namespace
 
-TinyHil::TinyHil(const nn_model &model, const char *board) : config_(), server_(), link_(nullptr) {
+TinyHil::TinyHil(const nn_model &model, const char *board)
+    : config_(), server_(), link_(nullptr), input_(), held_(0), stalled_(false) {
     config_.model = &model;
     config_.identity.board = board;
     config_.identity.firmware_version = "sketch";
@@ -116,35 +117,77 @@ void TinyHil::begin(Stream &link, uint64_t device_id) {
     link_ = &link;
 }
 
-void TinyHil::flush() {
+/* False when nobody takes it now: the rest waits for the next call, a sketch must go on. (The
+ * USBSerial of ArduinoCore-mbed takes nothing while no host has the port open.) */
+bool TinyHil::flush() {
     size_t size;
-    for (const uint8_t *output; output = wire_server_output(&server_, &size), size > 0U;)
-        wire_server_sent(&server_, link_->write(output, size));
-}
-
-bool TinyHil::poll() {
-    if (link_ == nullptr || link_->available() <= 0)
-        return false;
-    /* A sketch has no entropy of its own; when its first byte arrives is nobody's plan. */
-    if (config_.identity.boot_id == 0U)
-        config_.identity.boot_id = static_cast<uint32_t>(micros()) | 1U;
-    uint8_t data[64];
-    for (int waiting; waiting = link_->available(), waiting > 0;) {
-        const size_t wanted = static_cast<size_t>(waiting);
-        serve(data, link_->readBytes(data, wanted < sizeof data ? wanted : sizeof data));
+    for (const uint8_t *output; output = wire_server_output(&server_, &size), size > 0U;) {
+        const size_t taken = link_->write(output, size);
+        wire_server_sent(&server_, taken);
+        stalled_ = taken == 0U;
+        if (stalled_)
+            return false;
     }
+    stalled_ = false;
     return true;
 }
 
-void TinyHil::serve(const uint8_t *data, size_t size) {
-    for (size_t used = 0; used < size;) {
-        used += wire_server_feed(&server_, data + used, size - used);
-        flush();
-    }
-    if (!wire_server_reset_wanted(&server_))
+void TinyHil::receive() {
+    const int waiting = link_->available();
+    const size_t room = sizeof input_ - held_;
+    if (waiting <= 0 || room == 0U)
         return;
-    link_->flush(); /* Arduino's: wait until it has been sent */
+    const size_t wanted = static_cast<size_t>(waiting);
+    held_ += link_->readBytes(input_ + held_, wanted < room ? wanted : room);
+    /* A sketch has no entropy of its own; when its first byte arrives is nobody's plan. */
+    if (config_.identity.boot_id == 0U)
+        config_.identity.boot_id = static_cast<uint32_t>(micros()) | 1U;
+}
+
+/* A HELLO behind a reply that nobody took is a new session's: the reply is not for it. A session
+ * begins with 0x00; then COBS has a code, and the type, which is not 0, stands as it is. */
+void TinyHil::drop_stale() {
+    for (size_t i = 0; stalled_ && i + 2U < held_; i++) {
+        if (input_[i] != 0U || input_[i + 1U] < 2U || input_[i + 2U] != WIRE_HELLO)
+            continue;
+        size_t size;
+        (void)wire_server_output(&server_, &size);
+        if (size > 0U)
+            wire_server_sent(&server_, size - 1U); /* its 0x00 ends what was sent of it */
+        use(i);
+        stalled_ = false;
+    }
+}
+
+void TinyHil::use(size_t size) {
+    held_ -= size;
+    memmove(input_, input_ + size, held_);
+}
+
+bool TinyHil::poll() {
+    if (link_ == nullptr)
+        return false;
+    for (bool served = false;; served = true) {
+        receive();
+        drop_stale();
+        if (!flush())
+            return served;
+        if (wire_server_reset_wanted(&server_))
+            reset();
+        if (held_ == 0U)
+            return served;
+        use(wire_server_feed(&server_, input_, held_));
+    }
+}
+
+void TinyHil::reset() {
+    /* Where the core's flush() waits, the reply leaves before the reset; USBSerial's in
+     * ArduinoCore-mbed does nothing: there the reply may be lost, and the host
+     * then sees the new boot by its number. */
+    link_->flush();
     restart();
-    config_.identity.boot_id = 0U; /* where a core cannot be reset, the protocol begins anew */
+    /* Where a core cannot be reset, the protocol begins anew. */
+    config_.identity.boot_id = 0U;
+    held_ = 0;
     wire_server_init(&server_, &config_);
 }

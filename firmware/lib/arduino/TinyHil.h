@@ -29,16 +29,23 @@ class TinyHil {
     void begin(Stream &link, uint64_t device_id = 0);
 
     /* Answer what has arrived. Call it from loop(). Returns true when there was something, so that
-     * a sketch may do its own work in quiet moments. Runs an inference before it returns. */
+     * a sketch may do its own work in quiet moments. Runs an inference before it returns; a reply
+     * that the Stream does not take waits for the next call. */
     bool poll();
 
   private:
-    void serve(const uint8_t *data, size_t size);
-    void flush();
+    void receive();
+    void drop_stale();
+    void use(size_t size);
+    bool flush();
+    void reset();
 
     wire_config config_;
     wire_server server_;
     Stream *link_;
+    uint8_t input_[64]; /* what has arrived and waits, `held_` bytes */
+    size_t held_;
+    bool stalled_; /* a reply waits that the Stream did not take */
 };
 
 #endif

@@ -9,24 +9,47 @@
 
 unsigned long micros();
 
-class Stream {
+/* The shapes are those of ArduinoCore-API: readBytes is not virtual, and takes char or uint8_t. */
+namespace arduino {
+
+class Print {
   public:
-    virtual ~Stream() = default;
+    virtual ~Print() = default;
+    virtual size_t write(uint8_t byte) = 0;
+    virtual size_t write(const uint8_t *buffer, size_t size);
+    size_t write(const char *buffer, size_t size) {
+        return write(reinterpret_cast<const uint8_t *>(buffer), size);
+    }
+    virtual int availableForWrite() {
+        return 0;
+    }
+    virtual void flush() {}
+};
+
+class Stream : public Print {
+  public:
     virtual int available() = 0;
     virtual int read() = 0;
-    virtual size_t readBytes(uint8_t *buffer, size_t length) = 0;
-    virtual size_t write(const uint8_t *buffer, size_t size) = 0;
-    virtual void flush() = 0;
+    virtual int peek() = 0;
+    size_t readBytes(char *buffer, size_t length);
+    size_t readBytes(uint8_t *buffer, size_t length) {
+        return readBytes(reinterpret_cast<char *>(buffer), length);
+    }
 };
+
+} // namespace arduino
+
+using namespace arduino;
 
 class SerialOnDescriptor : public Stream {
   public:
     void begin(unsigned long baud);
     int available() override;
     int read() override;
-    size_t readBytes(uint8_t *buffer, size_t length) override;
+    int peek() override;
+    using Print::write;
+    size_t write(uint8_t byte) override;
     size_t write(const uint8_t *buffer, size_t size) override;
-    void flush() override;
 };
 
 extern SerialOnDescriptor Serial;

@@ -1,16 +1,15 @@
-/* The stand-in's Serial on the descriptor that TINYHIL_FD names, and main() as a core has it. The
- * program ends when the other end closes. */
+/* The stand-in's Serial on the descriptor that TINYHIL_FD names. */
 #include "Arduino.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 SerialOnDescriptor Serial;
 
-static int line = -1;
+int line = -1;
 
 unsigned long micros() {
     struct timespec now;
@@ -31,31 +30,34 @@ int SerialOnDescriptor::available() {
 
 int SerialOnDescriptor::read() {
     uint8_t byte;
-    return readBytes(&byte, 1) == 1 ? byte : -1;
+    return ::read(line, &byte, 1) == 1 ? byte : -1;
 }
 
-size_t SerialOnDescriptor::readBytes(uint8_t *buffer, size_t length) {
-    const ssize_t got = ::read(line, buffer, length);
-    return got > 0 ? static_cast<size_t>(got) : 0;
+int SerialOnDescriptor::peek() {
+    uint8_t byte;
+    return recv(line, &byte, 1, MSG_PEEK) == 1 ? byte : -1;
+}
+
+size_t Stream::readBytes(char *buffer, size_t length) {
+    size_t got = 0;
+    for (int byte; got < length && (byte = read()) >= 0;)
+        buffer[got++] = static_cast<char>(byte);
+    return got;
+}
+
+size_t Print::write(const uint8_t *buffer, size_t size) {
+    size_t put = 0;
+    while (put < size && write(buffer[put]) == 1)
+        put++;
+    return put;
+}
+
+size_t SerialOnDescriptor::write(uint8_t byte) {
+    return write(&byte, 1);
 }
 
 /* Short writes happen on a board as well: the library must go on from where this one ended. */
 size_t SerialOnDescriptor::write(const uint8_t *buffer, size_t size) {
     const ssize_t put = ::write(line, buffer, size < 100 ? size : 100);
     return put > 0 ? static_cast<size_t>(put) : 0;
-}
-
-void SerialOnDescriptor::flush() {}
-
-static bool is_open() {
-    struct pollfd wait = {line, POLLIN, 0};
-    return poll(&wait, 1, 1000) >= 0 &&
-           !((wait.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0 && Serial.available() == 0);
-}
-
-int main() {
-    setup();
-    while (is_open())
-        loop();
-    return 0;
 }
