@@ -44,7 +44,15 @@ def shifted(tmp_path: Path) -> Callable[..., Run]:
         save_vectors(tmp_path / "v.npz", replace(vectors, raw=raw, label=label))
         job = prepare(
             Options(
-                load_board("nano33"), "host", None, MODEL, tmp_path / "v.npz", limit, 2.0, "", True
+                load_board("nano33"),
+                "host",
+                None,
+                MODEL,
+                tmp_path / "v.npz",
+                limit,
+                2.0,
+                "",
+                quiet=True,
             )
         )
         made = good_run(
