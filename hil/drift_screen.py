@@ -19,16 +19,8 @@ def drift_screen(drift: Drift) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def headline(drift: Drift) -> str:
-    """Return in one line what changed."""
-    if not drift.changed:
-        return "Drift: nothing changed between the runs"
-    windows = "on the same windows" if drift.same_windows else "on other windows"
-    return f"Drift: {', '.join(drift.parts)} changed; compared {windows}"
-
-
 def _changed(drift: Drift) -> list[str]:
-    lines = [headline(drift)]
+    lines = [f"Drift: {drift.headline}"]
     for item in drift.changed:
         old, new = (clean(text, 40) for text in (item.old, item.new))
         lines.append(f"  {item.part:<9} {clean(item.what, 24):<20} {old} → {new}")

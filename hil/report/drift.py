@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hil.drift_screen import headline
 from hil.record import Run
 from hil.report.flipped import FlippedView, flipped_view
 from hil.verdict.baseline import CostDrift, Drift, LayerDrift, StageDrift
@@ -58,7 +57,7 @@ def drift_view(run: Run, drift: Drift) -> DriftView:
         word = "above" if drift.failed else "within"
     return DriftView(
         drift=drift,
-        headline=headline(drift).removeprefix("Drift: "),
+        headline=drift.headline,
         word=word,
         stages=tuple(
             _stage(run, s, before, drift)

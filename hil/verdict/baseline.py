@@ -107,6 +107,14 @@ class Drift:
         return tuple(dict.fromkeys(c.part for c in self.changed))
 
     @property
+    def headline(self) -> str:
+        """What changed, in one line."""
+        if not self.changed:
+            return "nothing changed between the runs"
+        windows = "on the same windows" if self.same_windows else "on other windows"
+        return f"{', '.join(self.parts)} changed; compared {windows}"
+
+    @property
     def first(self) -> str | None:
         """The first stage whose answers changed; None: none did, or the windows differ."""
         return next((s.name for s in self.stages if s.flips), None)
