@@ -21,10 +21,13 @@ settings.register_profile(
 )
 settings.load_profile("tinyhil")
 
-# A shell that starts the tests in the background (`make test &`) has them ignore SIGINT, and every
-# process that they start inherits that; several tests end one with it, as Ctrl-C would.
+# A shell that starts the tests in the background (`make test &`) has them ignore SIGINT, nohup has
+# them ignore SIGHUP, and every process that they start inherits that; several tests end one with
+# these, as Ctrl-C or a closed terminal would.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
