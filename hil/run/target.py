@@ -121,6 +121,22 @@ def _identify(device: Device, board: Board, folder: ModelFolder) -> Identity:
     )
 
 
+def _own_port(board: Board, port: str, identity: Identity) -> str | None:
+    """Return the USB port by which this very board can be uploaded to; None: it cannot be known.
+
+    A board on an adapter has one where its chip's number is there as a USB serial number. Which
+    board hangs on a debug probe nobody says: another's firmware might be written over.
+    """
+    if board.uploader != "sam-ba":
+        return None
+    mine = (
+        p.device
+        for p in running(board)
+        if p.device == port or p.serial_number.upper() == f"{identity.device_id:016X}"
+    )
+    return next(mine, None)
+
+
 def _hardware(
     board: Board, backend: Backend, port: str | None, folder: ModelFolder, say: Say
 ) -> Target:
@@ -138,16 +154,13 @@ def _hardware(
     try:
         identity = _identify(device, board, folder)
     except IdentityError as error:
-        if found.is_sketch:
+        own = _own_port(board, find(board, port), found)
+        if found.is_sketch or own is None:
             raise
         say(f"{error}; doing so now")
         device.close()
         model = None if folder.path.resolve() == REFERENCE_MODEL else folder.path
-        # Neither a USB-serial adapter's port nor, with a debug probe, any of the board's is one to
-        # upload through; then the only board or probe is meant, and of several none is guessed.
-        device_port = find(board, port)
-        own = any(p.device == device_port for p in running(board))
-        upload(board, model, device_port if own and board.uploader == "sam-ba" else None)
+        upload(board, model, own)
         device = Device(backend.open(board, None, port))
         identity = _identify(device, board, folder)
     else:

@@ -28,8 +28,9 @@ def find_bootloader(board: Board, device: str | None) -> Port:
     port = locate(board, device)
     if not ports.is_running(board, port):
         return port
+    others = {p.device for p in ports.in_bootloader(board)}
     touch(port.device)
-    return _come_back(board, port)
+    return _come_back(board, port, others)
 
 
 def locate(board: Board, device: str | None) -> Port:
@@ -64,10 +65,16 @@ def touch(device: str, otherwise: str = DOUBLE_TAP) -> None:
         raise LinkError(f"{device}: {clean(str(error))}; {otherwise}") from None
 
 
-def _come_back(board: Board, touched: Port) -> Port:
+def _come_back(board: Board, touched: Port, others: set[str]) -> Port:
+    """others: bootloaders' ports before the touch; where no socket is told, none is it."""
+
+    def is_it(port: Port) -> bool:
+        knows_sockets = touched.location and port.location
+        return port.same_board(touched) and bool(knows_sockets or port.device not in others)
+
     deadline = time.monotonic() + RESTART_TIMEOUT_S
     while time.monotonic() < deadline:
-        back = [p for p in ports.in_bootloader(board) if p.same_board(touched)]
+        back = [p for p in ports.in_bootloader(board) if is_it(p)]
         if len(back) == 1:
             return back[0]
         time.sleep(POLL_S)

@@ -120,6 +120,14 @@ def test_of_several_boards_none_is_guessed(bus: Bus) -> None:
     assert not bus.touched
 
 
+def test_without_sockets_a_bootloader_that_waited_before_is_another_boards(bus: Bus) -> None:
+    touched = Listed("COM3", SKETCH, None, "AAA")
+    waits, own = Listed("COM4", BOOTLOADER, None, "BBB"), Listed("COM5", BOOTLOADER, None, "AAA")
+    bus.now = [touched, waits]
+    bus.on_touch = lambda: bus.later.extend([[waits], [waits], [waits, own]])
+    assert find_bootloader(NANO, "COM3").device == "COM5"
+
+
 def test_a_board_that_stays_away_says_what_to_press(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
