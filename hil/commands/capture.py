@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -66,7 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Record, or test the sensor; 0, and 1 for a sensor that fails its test."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it keeps what is
     say = _Say(args.json)
     board = load_board(args.board)
     label = None if args.feed_all else args.label

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,6 @@ def execute(args: argparse.Namespace) -> int:
         raise InputError("--elf is a firmware with its model: leave out --model")
     board = load_board(args.board)
     elf = args.elf or build(board, args.model)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, it cleans up
     options = ["--via", args.via, *(["--pacing", "baud"] if args.paced else [])]
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))

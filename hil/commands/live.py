@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import statistics
 import sys
 import time
@@ -47,7 +46,6 @@ def execute(args: argparse.Namespace) -> int:
     """Predict until Ctrl-C or --count; 1 when board and host ever gave other bytes."""
     if not 0.01 <= args.every <= 60 or (args.count is not None and args.count < 1):
         raise InputError("--every is from 0.01 to 60 seconds, --count at least 1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     motion = attach.Motion(args.feed, real_time=not args.fast)
     wanted = Wanted(args.backend, args.port, args.via)
     tally = _Tally(args.json)
